@@ -1,0 +1,1 @@
+"""Flows: orchestration only, and the ``lockstep`` command (``flows.cli``). May import everything."""
