@@ -67,7 +67,11 @@ def _encode(value: Any) -> str:
         if not all(isinstance(key, str) for key in value):
             raise TypeError("canonical objects have text keys only")
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in ordered) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in ordered)
+            + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_encode(item) for item in value) + "]"
     raise TypeError(f"no canonical form for {type(value).__name__}")

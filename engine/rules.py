@@ -14,70 +14,56 @@ from numba import njit
 
 FALSE, NULL, TRUE = 0, 1, 2
 
+#: An action is a set of bits: what leaves, what enters, whether two entries cancelled each other.
 ACTION_NONE = 0
-ENTER_LONG = 1
-ENTER_SHORT = 2
-EXIT_LONG = 3
-EXIT_SHORT = 4
-REVERSE_TO_SHORT = 5
-REVERSE_TO_LONG = 6
-CONFLICT = 7
-EXIT_LONG_CONFLICT = 8
-EXIT_SHORT_CONFLICT = 9
+EXIT_LONG = 1
+EXIT_SHORT = 2
+ENTER_LONG = 4
+ENTER_SHORT = 8
+CONFLICT = 16
 
-#: Text name of each action code, by code.
-ACTION_NAMES = (
-    "none",
-    "enter_long",
-    "enter_short",
-    "exit_long",
-    "exit_short",
-    "reverse_to_short",
-    "reverse_to_long",
-    "conflict",
-    "exit_long_conflict",
-    "exit_short_conflict",
+_NAMED_BITS = (
+    (EXIT_LONG, "exit_long"),
+    (EXIT_SHORT, "exit_short"),
+    (ENTER_LONG, "enter_long"),
+    (ENTER_SHORT, "enter_short"),
 )
 
-#: The rule kinds (rows of RULE_KINDS) whose alternatives each action names, by action code.
-ACTION_RULES = (
-    (),
-    ("enter_long",),
-    ("enter_short",),
-    ("exit_long",),
-    ("exit_short",),
-    ("exit_long", "enter_short"),
-    ("exit_short", "enter_long"),
-    ("enter_long", "enter_short"),
-    ("exit_long", "enter_long", "enter_short"),
-    ("exit_short", "enter_long", "enter_short"),
-)
+
+def action_name(action: int) -> str:
+    """Text of an action: ``none``, ``enter_long``, ``exit_long+enter_short``, ``conflict`` ..."""
+    parts = [name for bit, name in _NAMED_BITS if action & bit]
+    if action & CONFLICT:
+        parts.append("conflict")
+    return "+".join(parts) or "none"
+
+
+def action_rules(action: int) -> tuple[str, ...]:
+    """The rule kinds that made an action, exits first; both entries for a conflict."""
+    conflict = ENTER_LONG | ENTER_SHORT if action & CONFLICT else 0
+    return tuple(name for bit, name in _NAMED_BITS if (action | conflict) & bit)
 
 
 @njit(cache=True)
 def decide(side: int, exit_long: int, exit_short: int, enter_long: int, enter_short: int) -> int:
-    """Action code of one clock close for a position of ``side`` (-1 short, 0 flat, 1 long).
+    """Action of one clock close for a position of ``side`` (-1 short, 0 flat, 1 long).
 
-    A position that leaves and re-enters its own side on one close just leaves: the entry is for
-    the bar on which the position is flat and its rule true again.
+    Flat means after the exits of the same decision: with ``exit_long`` true a long may reverse,
+    or leave and enter its own side anew, on this very close.
     """
-    both = enter_long == 2 and enter_short == 2
+    action = 0
     if side > 0:
         if exit_long != 2:
-            return ACTION_NONE
-        if both:
-            return EXIT_LONG_CONFLICT
-        return REVERSE_TO_SHORT if enter_short == 2 else EXIT_LONG
-    if side < 0:
+            return 0
+        action = 1
+    elif side < 0:
         if exit_short != 2:
-            return ACTION_NONE
-        if both:
-            return EXIT_SHORT_CONFLICT
-        return REVERSE_TO_LONG if enter_long == 2 else EXIT_SHORT
-    if both:
-        return CONFLICT
+            return 0
+        action = 2
+    if enter_long == 2 and enter_short == 2:
+        return action | 16
     if enter_long == 2:
-        return ENTER_LONG
+        return action | 4
     if enter_short == 2:
-        return ENTER_SHORT
-    return ACTION_NONE
+        return action | 8
+    return action
