@@ -42,7 +42,7 @@ def find_run(root: Path, ref: str | Path) -> Path:
     Raises ArtifactError: ``RUN_UNKNOWN`` if there is none, ``RUN_AMBIGUOUS`` if there are several.
     """
     text = os.fspath(ref)
-    if os.sep in text or Path(text).is_dir():
+    if os.sep in text or (text and not _PREFIX.match(text) and Path(text).is_dir()):
         path = Path(text)
         if not path.is_dir():
             raise ArtifactError("no such run folder", where=text, code="RUN_UNKNOWN")

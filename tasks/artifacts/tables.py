@@ -46,7 +46,14 @@ def file_of(table: str) -> str:
 def encode_table(table: pa.Table) -> bytes:
     """The table as one Parquet file."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    # Compliant nesting would rename list items, and with them the type that is hashed.
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+        use_compliant_nested_type=False,
+    )
     return bytes(sink.getvalue())
 
 

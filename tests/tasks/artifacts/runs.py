@@ -103,7 +103,7 @@ def summary() -> dict[str, Any]:
     }
 
 
-def inputs(**changed: Any) -> dict[str, Any]:
+def run_tree(**changed: Any) -> dict[str, Any]:
     days = {"2026-01-01": hashlib.sha256(b"day").hexdigest()}
     content = hashlib.sha256(b"rows").hexdigest()
     facts = {
@@ -124,11 +124,17 @@ def inputs(**changed: Any) -> dict[str, Any]:
     return run_inputs(**copy.deepcopy({**facts, **changed}))
 
 
-def commit(root: Path, *, held: Outputs | None = None, report: str | None = "<p>r</p>") -> Commit:
+def commit(
+    root: Path,
+    *,
+    held: Outputs | None = None,
+    report: str | None = "<p>r</p>",
+    inputs: dict[str, Any] | None = None,
+) -> Commit:
     return commit_run(
         root,
         TextPlay(),  # type: ignore[arg-type]
-        inputs(),
+        inputs or run_tree(),
         held or outputs(),
         audit={"committed_ms": T0, "host": "here"},
         report_html=report,

@@ -13,7 +13,7 @@ from engine.canonical import canonical_bytes
 from tasks.identity import differing_inputs, leaves, run_id
 from tests.tasks.artifacts import runs
 
-TREE = runs.inputs()
+TREE = runs.run_tree()
 LEAVES = list(leaves(TREE))
 
 scalars = (
@@ -107,7 +107,7 @@ def test_an_id_is_64_lower_case_hex():
 
 
 def test_h19_identical_rows_of_another_environment_are_another_run():
-    live = runs.inputs(environment="live")
+    live = runs.run_tree(environment="live")
     assert live["data"]["series"] == TREE["data"]["series"]
     assert run_id(live) != run_id(TREE)
     assert differing_inputs(TREE, live) == [
