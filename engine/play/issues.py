@@ -1,0 +1,128 @@
+"""Problems of a play: stable codes, positions in the file, hints; collected, never raised early."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a play is refused, or warned about."""
+
+    #: The file itself.
+    FILE = "PLAY_FILE"  # missing, a folder, unreadable
+    TOO_LARGE = "PLAY_TOO_LARGE"
+    ENCODING = "YAML_ENCODING"
+    YAML_SYNTAX = "YAML_SYNTAX"
+    YAML_TAB = "YAML_TAB"
+    YAML_DUPLICATE_KEY = "YAML_DUPLICATE_KEY"
+    YAML_MERGE_KEY = "YAML_MERGE_KEY"
+    YAML_TAG = "YAML_TAG"
+    YAML_EMPTY = "YAML_EMPTY"
+    YAML_LIMIT = "YAML_LIMIT"
+    #: The shape and values of sections.
+    KEY_UNKNOWN = "KEY_UNKNOWN"
+    KEY_MISSING = "KEY_MISSING"
+    SHAPE = "SHAPE"  # a mapping, list or scalar where another was due
+    VALUE = "VALUE_INVALID"
+    ID_INVALID = "ID_INVALID"
+    ID_DUPLICATE = "ID_DUPLICATE"
+    PARAM_UNKNOWN = "PARAM_UNKNOWN"
+    STOP_MISSING = "STOP_MISSING"
+    #: Expressions.
+    SYNTAX = "EXPR_SYNTAX"
+    LIMIT = "EXPR_LIMIT"
+    NUMBER = "NUMBER_INVALID"
+    UNIT = "UNIT_UNKNOWN"
+    NAME_UNKNOWN = "NAME_UNKNOWN"
+    CALL_UNKNOWN = "CALL_UNKNOWN"
+    ARGUMENT = "ARGUMENT_INVALID"
+    FIELD = "FIELD_UNKNOWN"
+    OUTPUT_MISSING = "OUTPUT_MISSING"  # a bare multi-output name
+    TYPE = "TYPE_MISMATCH"
+    TIMEFRAME = "TIMEFRAME_UNKNOWN"
+    TIMEFRAME_MIX = "TIMEFRAME_MIX"  # held operands, a faster timeframe under a slower one
+    CYCLE = "CYCLE"
+    #: Part of the language, not executable by this version.
+    NOT_BUILT = "NOT_BUILT"
+    #: Warnings.
+    UNUSED = "UNUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a play: the YAML path and the 1-based line and column in the file."""
+
+    path: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlayIssue:
+    """One problem: what (``code``, ``message``), where (``path``, ``line``, ``column``), the cure.
+
+    ``path`` is the YAML path (``rules.enter_long[0].when``); lines and columns count from 1.
+    """
+
+    line: int
+    column: int
+    path: str
+    code: str
+    message: str
+    hint: str = ""
+
+    @property
+    def where(self) -> str:
+        """Path and position, as error lines print them."""
+        return f"{self.path or 'file'}, line {self.line}, column {self.column}"
+
+    def __str__(self) -> str:
+        return "; ".join(part for part in (self.message, self.where, self.hint) if part)
+
+
+class Issues:
+    """Collects the problems of one file; equal ones are kept once."""
+
+    def __init__(self) -> None:
+        self._errors: dict[PlayIssue, None] = {}
+        self._warnings: dict[PlayIssue, None] = {}
+
+    def error(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
+        issue = PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint)
+        self._errors[issue] = None
+
+    def warn(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
+        issue = PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint)
+        self._warnings[issue] = None
+
+    @property
+    def errors(self) -> tuple[PlayIssue, ...]:
+        """All errors in file order."""
+        return tuple(sorted(self._errors))
+
+    @property
+    def warnings(self) -> tuple[PlayIssue, ...]:
+        """All warnings in file order."""
+        return tuple(sorted(self._warnings))
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word most like ``word``, if one is alike; ties go to the first by name."""
+    names = sorted(set(allowed))
+    by_lower = {name.lower(): name for name in reversed(names)}
+    match = difflib.get_close_matches(word.lower()[:64], list(by_lower), n=1, cutoff=0.6)
+    return by_lower[match[0]] if match else None
+
+
+def suggestion(word: str, allowed: Iterable[str], *, listed: int = 24) -> str:
+    """Hint naming the nearest match of ``word`` and the allowed values (at most ``listed``)."""
+    names = sorted(set(allowed))
+    guess = nearest(word, names)
+    parts = [f"did you mean {guess!r}?"] if guess else []
+    if names:
+        more = ", ..." if len(names) > listed else ""
+        parts.append("allowed: " + ", ".join(names[:listed]) + more)
+    return " ".join(parts)
