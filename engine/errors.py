@@ -44,6 +44,12 @@ class PlayError(LockstepError):
         self.issues = issues
 
 
+class IndicatorError(LockstepError):
+    """An indicator, parameter or input that does not exist or is out of its bounds."""
+
+    code = "INDICATOR_INVALID"
+
+
 class ConfigError(LockstepError):
     """A run-config key or value that does not exist, is out of range, or is not built yet."""
 

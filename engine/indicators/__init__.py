@@ -1,0 +1,12 @@
+"""Indicators: one declaration and one compiled kernel each.
+
+``registry.py`` gathers the declarations of the families (``averages oscillators trend
+volatility``); ``windows.py`` and ``recursions.py`` hold what kernels are made of; ``spec.py`` is
+the shape of a declaration. Imports nothing of the project but the error tree and the types.
+"""
+
+from engine.indicators.batch import compute
+from engine.indicators.registry import INDICATORS, get
+from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
+
+__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "compute", "get"]

@@ -1,0 +1,47 @@
+"""Moving bars between the block and a kernel's own tiles, and the few scalar rules all share.
+
+Kernels work on tiles of at most TILE bars held in the processor's first cache. A missing value
+is NaN everywhere; an infinity that reaches an indicator is missing too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from engine.indicators.spec import Block, Vector
+
+#: Bars a kernel works on at a time.
+TILE = 512
+
+
+@njit(cache=True, error_model="numpy")
+def tile(bars: int) -> Vector:
+    """Room for one tile of a stretch of ``bars`` bars, float64[min(TILE, bars)]."""
+    return np.empty(min(TILE, bars))
+
+
+@njit(cache=True, error_model="numpy")
+def load(F: Block, row: int, start: int, n: int, x: Vector) -> None:
+    """Bars ``start .. start + n - 1`` of a row into ``x``; what is not finite becomes NaN."""
+    for i in range(n):
+        value = F[row, start + i]
+        x[i] = value if value - value == 0.0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def store(F: Block, row: int, start: int, n: int, x: Vector) -> None:
+    """``x[:n]`` into a row from bar ``start``; what is not finite becomes NaN."""
+    for i in range(n):
+        value = x[i]
+        F[row, start + i] = value if value - value == 0.0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def ratio(a: float, b: float) -> float:
+    """a / b; missing when b is 0 (0/0 is missing: a halted coin has no RSI)."""
+    if b == 0.0:
+        return math.nan
+    return a / b

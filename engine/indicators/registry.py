@@ -1,0 +1,31 @@
+"""Every indicator of the language by name, gathered from the families' declarations."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from engine.errors import IndicatorError
+from engine.indicators import averages, oscillators, trend, volatility
+from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
+
+__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get"]
+
+_FAMILIES = (averages, oscillators, trend, volatility)
+
+#: Declarations by name, in the order of names.
+INDICATORS: dict[str, IndicatorSpec] = {
+    spec.name: spec
+    for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
+}
+
+
+def get(name: str) -> IndicatorSpec:
+    """The declaration of ``name``; IndicatorError INDICATOR_UNKNOWN with the nearest name."""
+    if name in INDICATORS:
+        return INDICATORS[name]
+    close = get_close_matches(name, INDICATORS, 1)
+    raise IndicatorError(
+        f"unknown indicator {name}",
+        hint=f"did you mean {close[0]}?" if close else f"indicators: {', '.join(INDICATORS)}",
+        code="INDICATOR_UNKNOWN",
+    )

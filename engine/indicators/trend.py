@@ -1,0 +1,88 @@
+"""Trend: macd."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from engine.indicators import recursions
+from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.spec import (
+    Block,
+    IndicatorSpec,
+    Params,
+    Rows,
+    Vector,
+    ema_bars,
+    length_param,
+    outputs,
+)
+
+
+@njit(cache=True, error_model="numpy")
+def without_first(x: Vector, n: int, y: Vector, count: int, s: Vector, k: int) -> None:
+    """y = x with its first ``count`` defined values missing; one state cell: how many passed."""
+    passed = s[k]
+    for i in range(n):
+        y[i] = x[i]
+        if passed < count and x[i] == x[i]:
+            passed += 1.0
+            y[i] = math.nan
+    s[k] = passed
+
+
+@njit(cache=True, error_model="numpy")
+def macd_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    """Both averages are seeded on one bar, the slow one's: the fast one skips the bars before
+    its own seed. Line and histogram appear with the signal."""
+    fast, slow, smooth = int(p[0]), int(p[1]), int(p[2])
+    x = tile(hi - lo)
+    line = tile(hi - lo)
+    signal = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, x)
+        without_first(x, n, line, slow - fast, s, 0)
+        recursions.ema(line, n, line, fast, s, 1)
+        recursions.ema(x, n, x, slow, s, 3)
+        for i in range(n):
+            line[i] -= x[i]
+        recursions.ema(line, n, signal, smooth, s, 5)
+        for i in range(n):
+            x[i] = line[i] - signal[i]
+            line[i] = line[i] if signal[i] == signal[i] else math.nan
+        store(F, outs[0], start, n, line)
+        store(F, outs[1], start, n, signal)
+        store(F, outs[2], start, n, x)
+
+
+def fast_below_slow(p: Params) -> str | None:
+    """The rule of every indicator whose first two parameters are ``fast`` and ``slow``."""
+    return None if p[0] < p[1] else f"fast must be below slow, not {p[0]:g} and {p[1]:g}"
+
+
+SPECS = (
+    IndicatorSpec(
+        name="macd",
+        summary="Moving average convergence divergence; all outputs begin at bar "
+        "slow + signal - 2.",
+        formula="macd = EMA(x, fast) - EMA(x, slow), both seeded at bar slow - 1; "
+        "signal = EMA(macd, signal); histogram = macd - signal",
+        source="G. Appel; TA-Lib MACD",
+        inputs=("source",),
+        params=(
+            length_param(12, name="fast"),
+            length_param(26, name="slow", low=2),
+            length_param(9, name="signal"),
+        ),
+        outputs=outputs("macd", "signal", "histogram"),
+        kernel=macd_kernel,
+        state_size=lambda p: 1 + 3 * recursions.EXPONENTIAL_CELLS,
+        first_valid=lambda p: int(p[1] + p[2]) - 2,
+        warmup_bars=lambda p, w: ema_bars(p[1], w) + ema_bars(p[2], w),
+        rule=fast_below_slow,
+    ),
+)

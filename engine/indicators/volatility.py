@@ -1,0 +1,136 @@
+"""Volatility: atr, bbands."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from numba import njit
+
+from engine.indicators import recursions, windows
+from engine.indicators.columns import TILE, load, ratio, store, tile
+from engine.indicators.spec import (
+    Block,
+    IndicatorSpec,
+    ParamSpec,
+    Rows,
+    Vector,
+    length_param,
+    number_param,
+    outputs,
+    rma_bars,
+)
+
+#: State cells of :func:`true_range`: whether a close was seen, the last one.
+TRUE_RANGE_CELLS = 2
+
+
+@njit(cache=True, error_model="numpy")
+def true_range(
+    high: Vector, low: Vector, close: Vector, n: int, y: Vector, s: Vector, k: int
+) -> None:
+    """y = the largest of high - low, |high - last close|, |low - last close|.
+
+    Missing on the first bar; a bar with anything missing is passed over. ``y`` may be ``high``.
+    """
+    seen = s[k]
+    last = s[k + 1]
+    for i in range(n):
+        top, bottom, end = high[i], low[i], close[i]
+        y[i] = math.nan
+        if top + bottom + end != top + bottom + end:
+            continue
+        if seen > 0.0:
+            reach = top - bottom
+            up = abs(top - last)
+            down = abs(bottom - last)
+            reach = up if up > reach else reach
+            y[i] = down if down > reach else reach
+        seen = 1.0
+        last = end
+    s[k] = seen
+    s[k + 1] = last
+
+
+@njit(cache=True, error_model="numpy")
+def atr_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    length = int(p[0])
+    high = tile(hi - lo)
+    low = tile(hi - lo)
+    close = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, high)
+        load(F, ins[1], start, n, low)
+        load(F, ins[2], start, n, close)
+        true_range(high, low, close, n, high, s, 0)
+        recursions.rma(high, n, high, length, s, TRUE_RANGE_CELLS)
+        store(F, outs[0], start, n, high)
+
+
+@njit(cache=True, error_model="numpy")
+def bbands_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    length = int(p[0])
+    width = p[1]
+    ddof = int(p[2])
+    x = tile(hi - lo)
+    lower = tile(hi - lo)
+    middle = tile(hi - lo)
+    upper = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, x)
+        windows.mean_deviation(x, n, middle, upper, length, ddof, s, 0, i0 + start - lo)
+        store(F, outs[1], start, n, middle)
+        for i in range(n):
+            reach = width * upper[i]
+            lower[i] = middle[i] - reach
+            upper[i] = middle[i] + reach
+        store(F, outs[0], start, n, lower)
+        store(F, outs[2], start, n, upper)
+        for i in range(n):
+            band = upper[i] - lower[i]
+            middle[i] = 100.0 * ratio(band, middle[i])
+            x[i] = ratio(x[i] - lower[i], band)
+        store(F, outs[3], start, n, middle)
+        store(F, outs[4], start, n, x)
+
+
+SPECS = (
+    IndicatorSpec(
+        name="atr",
+        summary="Average true range; the true range starts at the second bar.",
+        formula="RMA(max(high - low, |high - close[1]|, |low - close[1]|), L)",
+        source="J. Welles Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib ATR",
+        inputs=("high", "low", "close"),
+        params=(length_param(14),),
+        outputs=outputs(),
+        kernel=atr_kernel,
+        state_size=lambda p: TRUE_RANGE_CELLS + recursions.EXPONENTIAL_CELLS,
+        first_valid=lambda p: int(p[0]),
+        warmup_bars=lambda p, w: 1 + rma_bars(p[0], w),
+    ),
+    IndicatorSpec(
+        name="bbands",
+        summary="Bollinger bands; bandwidth in percent of the middle, percent_b 0 at the lower "
+        "and 1 at the upper band (missing when they coincide).",
+        formula="middle = SMA(x, L); lower, upper = middle -/+ std * sigma(x, L, ddof); "
+        "bandwidth = 100 * (upper - lower) / middle; percent_b = (x - lower) / (upper - lower)",
+        source="J. Bollinger, Bollinger on Bollinger Bands (2001); TA-Lib BBANDS",
+        inputs=("source",),
+        params=(
+            length_param(20, low=2),
+            number_param("std", "2", "0.01", "100"),
+            ParamSpec("ddof", "int", Decimal(0), Decimal(0), Decimal(1)),
+        ),
+        outputs=outputs("lower", "middle", "upper", "bandwidth", "percent_b"),
+        kernel=bbands_kernel,
+        state_size=lambda p: windows.moment_cells(p[0]),
+        first_valid=lambda p: int(p[0]) - 1,
+        warmup_bars=lambda p, w: int(p[0]),
+    ),
+)
