@@ -1,0 +1,157 @@
+"""How the rows of each kind of data are laid out, in the tables and in columns.
+
+Candles: ``open_ms`` int64, ``open high low close volume turnover`` float64; turnover is NaN where
+the source had none; mark and index candles have no volume at the venue and hold 0.
+Funding: ``ts_ms`` int64, ``rate_e8`` int64 (rate in 1e-8), ``interval_min`` float64, minutes to
+the next event, NaN where the source did not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.timeframe import DAY_MS, MINUTE_MS, Timeframe
+from tasks.store.series import Kind, Series
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Minutes between funding events where neither the file nor its spacing says: the venue's usual.
+USUAL_FUNDING_MIN = 480
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The table, the time column and the value columns of a kind; ``integers`` are int64."""
+
+    table: str
+    time: str
+    values: tuple[str, ...]
+    integers: tuple[str, ...]
+
+    def key(self, series: Series) -> list[Any]:
+        """The values that select a series' rows, for :meth:`condition`."""
+        if series.kind is Kind.FUNDING:
+            return [series.symbol]
+        return [series.symbol, series.kind.price, series.timeframe_text]
+
+    def condition(self, alias: str = "") -> str:
+        """The SQL condition that selects a series' rows."""
+        dot = f"{alias}." if alias else ""
+        names = ("symbol",) if self.table == "funding" else ("symbol", "kind", "timeframe")
+        return " AND ".join(f"{dot}{name} = ?" for name in names)
+
+    def stage(self, series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
+        """Rows as an Arrow table with the table's column names; NaN becomes NULL."""
+        import pyarrow as pa
+
+        names = ("symbol",) if self.table == "funding" else ("symbol", "kind", "timeframe")
+        n = len(columns[self.time])
+        arrays: dict[str, Any] = {
+            name: pa.repeat(pa.scalar(value, pa.string()), n)
+            for name, value in zip(names, self.key(series), strict=True)
+        }
+        arrays[self.time] = pa.array(columns[self.time], pa.int64())
+        for name in self.values:
+            arrays[name] = pa.array(columns[name], from_pandas=True)
+        return pa.table(arrays)
+
+    def snapshot_table(self, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
+        """Rows as a snapshot keeps them: plain numbers, NaN for unknown, no nulls."""
+        import pyarrow as pa
+
+        return pa.table({name: columns[name] for name in (self.time, *self.values)})
+
+    def empty(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns of no rows."""
+        return {
+            name: np.empty(0, np.int64 if name in self.integers else np.float64)
+            for name in (self.time, *self.values)
+        }
+
+    def columns(self, table: pa.Table) -> dict[str, npt.NDArray[Any]]:
+        """Columns of an Arrow table of this layout; NULL becomes NaN."""
+        import pyarrow as pa
+
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for name in (self.time, *self.values):
+            column = table.column(name)
+            if name in self.integers:
+                columns[name] = column.to_numpy().astype(np.int64, copy=False)
+            else:
+                columns[name] = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
+        return columns
+
+
+_CANDLES = Layout(
+    "klines", "open_ms", ("open", "high", "low", "close", "volume", "turnover"), ("open_ms",)
+)
+_FUNDING = Layout("funding", "ts_ms", ("rate_e8", "interval_min"), ("ts_ms", "rate_e8"))
+
+
+def layout_of(kind: Kind) -> Layout:
+    """The layout of a kind's rows."""
+    return _FUNDING if kind is Kind.FUNDING else _CANDLES
+
+
+def grid_floor(ms: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDArray[np.int64]:
+    """Opens of the bars that hold each instant: int64[n]."""
+    if timeframe.is_month:
+        return _month_start(ms.astype("datetime64[ms]").astype("datetime64[M]"))
+    phase = 4 * DAY_MS if timeframe is Timeframe.W1 else 0
+    return np.asarray((ms - phase) // timeframe.ms * timeframe.ms + phase)
+
+
+def bar_ends(open_ms: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDArray[np.int64]:
+    """Closes of the bars that open at ``open_ms``: int64[n]."""
+    if timeframe.is_month:
+        return _month_start(open_ms.astype("datetime64[ms]").astype("datetime64[M]") + 1)
+    return np.asarray(open_ms + timeframe.ms)
+
+
+def row_ends(series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """The end of what each row supports, int64[n].
+
+    A bar supports itself. A funding event supports the time until the next event is due: its own
+    interval if known, else the smallest distance between the given events.
+    """
+    if series.timeframe is not None:
+        return bar_ends(columns["open_ms"], series.timeframe)
+    ts = columns["ts_ms"]
+    spacing = np.diff(ts)
+    usual = int(spacing.min()) if len(spacing) else USUAL_FUNDING_MIN * MINUTE_MS
+    interval = columns["interval_min"] * MINUTE_MS
+    ends = ts + np.where(np.isnan(interval), min(usual, DAY_MS), interval).astype(np.int64)
+    ends[:-1] = np.minimum(ends[:-1], ts[1:])
+    return np.asarray(ends)
+
+
+def support_bound(series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """The furthest end of what each row can support, int64[n]: a day for a funding event."""
+    if series.timeframe is not None:
+        return bar_ends(columns["open_ms"], series.timeframe)
+    ts = columns["ts_ms"]
+    ends = ts + DAY_MS
+    ends[:-1] = np.minimum(ends[:-1], ts[1:])
+    return np.asarray(ends)
+
+
+def months_of(times_ms: npt.NDArray[np.int64]) -> list[str]:
+    """The UTC months that hold any of the times, as ``2026-03``, sorted."""
+    months = np.unique(times_ms.astype("datetime64[ms]").astype("datetime64[M]"))
+    return [str(month) for month in months]
+
+
+def month_bounds(month: str) -> tuple[int, int]:
+    """``[start, end)`` of a UTC month called like ``2026-03``, epoch ms."""
+    first = np.array([month], "datetime64[M]")
+    return int(_month_start(first)[0]), int(_month_start(first + 1)[0])
+
+
+def _month_start(months: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    return np.asarray(months.astype("datetime64[ms]").astype(np.int64))
