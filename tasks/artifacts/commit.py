@@ -72,7 +72,7 @@ def commit_run(
     collect_dead_writers(root)
     _refuse_collision(parent, identity)
     files = _files(play, inputs, outputs, report_html)
-    with _scratch(root, identity) as scratch:
+    with scratch_directory(root, identity) as scratch:
         _write(scratch, files, _manifest(identity, play, inputs, outputs, audit, files))
         _verify_written(scratch, outputs)
         parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def collect_dead_writers(root: Path) -> list[Path]:
 
 
 @contextmanager
-def _scratch(root: Path, identity: str) -> Iterator[Path]:
+def scratch_directory(root: Path, identity: str) -> Iterator[Path]:
     """A locked temp dir on the same filesystem as the runs; removed unless it was renamed away."""
     area = root / "tmp"
     area.mkdir(parents=True, exist_ok=True)
