@@ -32,10 +32,10 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number, percent (in percent), R multiple, duration (in ms) or truth value."""
+    """A number, percent (in percent), R multiple, duration (in ms), truth value or enum word."""
 
     type: Type
-    value: Decimal | bool
+    value: Decimal | bool | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,10 @@ class Call:
     """An operator or function over expressions.
 
     ``op``: ``add sub mul div neg`` (numbers) · ``lt le gt ge eq ne`` (comparison; a chain is an
-    ``and`` of comparisons) · ``and or not`` · ``cross_above cross_below`` · ``lookback`` (``n``
-    bars back). ``n`` is the bar count of functions that take one, else 0.
+    ``and`` of comparisons) · ``and or not`` (``and`` and ``or`` take two or more, flattened) ·
+    ``cross_above cross_below`` · ``lookback`` (``n`` >= 1 bars back, in bars of the clock or of
+    the ``At`` it stands under; over a held ``At`` it is the explicit ``prev``). ``n`` is the bar
+    count of functions that take one, else 0.
     """
 
     op: str
@@ -99,7 +101,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """``expr@tf``: the whole expression on closed bars of ``timeframe``, held until the next."""
+    """``expr@tf``: the whole expression on closed bars of ``timeframe``, held until the next.
+
+    Names are expanded, so no ``Ref`` stands under it. ``timeframe`` is slower than the clock, or
+    than the ``At`` it stands under. A bool holds; an event is a pulse.
+    """
 
     expr: Expr
     timeframe: Timeframe

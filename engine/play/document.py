@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -130,7 +130,7 @@ def _align(value: str, raw: str, style: str) -> list[int]:
     return places
 
 
-class _Refused(Exception):
+class _CompositionError(Exception):
     """Composition cannot go on; the issue is already recorded."""
 
 
@@ -163,7 +163,8 @@ class _Composer:
             )
         return node
 
-    def _next(self) -> yaml.Event:
+    def _next(self) -> Any:
+        """The next event; each kind has attributes of its own."""
         return next(self._events)
 
     def _mark(self, index: int, path: str = "") -> Mark:
@@ -171,9 +172,9 @@ class _Composer:
 
     def _refuse(self, code: Code, index: int, message: str, hint: str = "", path: str = "") -> None:
         self._issues.error(code, self._mark(index, path), message, hint)
-        raise _Refused
+        raise _CompositionError
 
-    def _node(self, event: yaml.Event, path: str, depth: int) -> Node:
+    def _node(self, event: Any, path: str, depth: int) -> Node:
         start = event.start_mark.index
         if isinstance(event, yaml.AliasEvent):
             node = self._alias(event, path)
@@ -201,7 +202,7 @@ class _Composer:
             )
         return node
 
-    def _alias(self, event: yaml.Event, path: str) -> Node:
+    def _alias(self, event: Any, path: str) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
             known = event.anchor in self._anchors
@@ -215,7 +216,7 @@ class _Composer:
         assert node is not None
         return node
 
-    def _fresh(self, event: yaml.Event, path: str, depth: int) -> Node:
+    def _fresh(self, event: Any, path: str, depth: int) -> Node:
         start = event.start_mark.index
         if depth > MAX_DEPTH:
             self._refuse(
@@ -227,7 +228,7 @@ class _Composer:
             return self._sequence(start, path, depth)
         return self._mapping(event, path, depth)
 
-    def _scalar(self, event: yaml.Event, path: str) -> Scalar:
+    def _scalar(self, event: Any, path: str) -> Scalar:
         text, start = event.value, event.start_mark.index
         if any("\ud800" <= char <= "\udfff" for char in text):
             self._refuse(Code.ENCODING, start, "half of a surrogate pair in an escape", path=path)
@@ -257,7 +258,7 @@ class _Composer:
             event = self._next()
         return Sequence(tuple(items), self._source, start, 1 + sum(item.size for item in items))
 
-    def _mapping(self, start_event: yaml.Event, path: str, depth: int) -> Mapping:
+    def _mapping(self, start_event: Any, path: str, depth: int) -> Mapping:
         entries: list[tuple[Scalar, Node]] = []
         seen: dict[str, Scalar] = {}
         event = self._next()
@@ -350,7 +351,7 @@ def compose(text: str, issues: Issues) -> Node | None:
     source = SourceText(text)
     try:
         node = _Composer(source, issues).document()
-    except _Refused:
+    except _CompositionError:
         return None
     except yaml.MarkedYAMLError as error:
         _report_marked(error, source, issues)

@@ -9,6 +9,7 @@ only after ``@``.
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from lark import Lark, Token, Tree
@@ -16,7 +17,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from engine.play.document import Scalar
 from engine.play.issues import Code, Issues, Mark, suggestion
-from engine.play.quantity import QuantityProblem, Quantity, parse_quantity
+from engine.play.quantity import Quantity, QuantityProblem, parse_quantity
 from engine.play.syntax import (
     Argument,
     Arithmetic,
@@ -198,7 +199,7 @@ class _Builder:
         number = self._number(children)
         if number is None:
             return None
-        quantity = Quantity(-number.quantity.value, number.quantity.unit)
+        quantity = Quantity(number.quantity.value.copy_negate(), number.quantity.unit)
         return Number(quantity, self._mark(children[0]))
 
     def _truth(self, children: list[_Child]) -> Truth:
@@ -224,7 +225,7 @@ class _Builder:
 
     def _call(self, children: list[_Child]) -> CallOf | None:
         arguments = tuple(children[1:])
-        for before, after in zip(arguments, arguments[1:], strict=False):
+        for before, after in pairwise(arguments):
             if before.name and not after.name:
                 self._issues.error(
                     Code.SYNTAX,

@@ -1,4 +1,4 @@
-"""Numbers with units, in expressions and as values of keys: ``12 0.5 1e-5 3% 5bps 2R 4h 5 bars``."""
+"""Numbers with units, in expressions and as values: ``12 0.5 1e-5 3% 5bps 2R 4h 5 bars``."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def parse_quantity(text: str) -> Quantity | QuantityProblem:
         return QuantityProblem(Code.UNIT, f"unknown unit {unit[:40]!r}", hint)
     if unit in {"bars", "tick"} and exponent < 0:
         return QuantityProblem(Code.NUMBER, f"{text[:40]!r} is not a whole number of {unit}", "")
-    return Quantity(-value if shape["sign"] == "-" else value, unit)
+    return Quantity(value.copy_negate() if shape["sign"] == "-" else value, unit)
 
 
 def literal_of(quantity: Quantity) -> Literal | None:

@@ -183,16 +183,15 @@ def children(node: Syntax) -> tuple[Syntax, ...]:
             return node.items
 
 
-def names_in(node: Syntax) -> tuple[str, ...]:
-    """Every bare name under ``node``, in order of first appearance."""
-    found: dict[str, None] = {}
-    pending = [node]
+def names_in(node: Syntax) -> list[str]:
+    """Every bare name under ``node``, as often as it stands there."""
+    found, pending = [], [node]
     while pending:
         current = pending.pop()
         if isinstance(current, Name):
-            found[current.id] = None
-        pending.extend(reversed(children(current)))
-    return tuple(found)
+            found.append(current.id)
+        pending.extend(children(current))
+    return found
 
 
 def measure(node: Syntax) -> tuple[int, int]:

@@ -61,15 +61,65 @@ STRUCTURES_NOT_BUILT = (
 )
 
 #: The indicators of version 1; those the registry declares are executable.
-INDICATOR_NAMES = tuple(
-    (
-        "sma ema wma dema tema trima zlma kama alma hma vwma rma linreg "
-        "rsi cci willr cmo mfi uo stoch stochrsi fisher tsi roc mom "
-        "adx dm aroon supertrend psar vortex trix ppo macd ichimoku "
-        "atr natr bbands kc donchian squeeze stddev zscore chop "
-        "obv cmf kvo ad adosc vwap anchored_vwap volume_profile anchored_volume_profile "
-        "midprice heikin_ashi session_levels"
-    ).split()
+INDICATOR_NAMES = (
+    # fmt: off
+    "sma",
+    "ema",
+    "wma",
+    "dema",
+    "tema",
+    "trima",
+    "zlma",
+    "kama",
+    "alma",
+    "hma",
+    "vwma",
+    "rma",
+    "linreg",
+    "rsi",
+    "cci",
+    "willr",
+    "cmo",
+    "mfi",
+    "uo",
+    "stoch",
+    "stochrsi",
+    "fisher",
+    "tsi",
+    "roc",
+    "mom",
+    "adx",
+    "dm",
+    "aroon",
+    "supertrend",
+    "psar",
+    "vortex",
+    "trix",
+    "ppo",
+    "macd",
+    "ichimoku",
+    "atr",
+    "natr",
+    "bbands",
+    "kc",
+    "donchian",
+    "squeeze",
+    "stddev",
+    "zscore",
+    "chop",
+    "obv",
+    "cmf",
+    "kvo",
+    "ad",
+    "adosc",
+    "vwap",
+    "anchored_vwap",
+    "volume_profile",
+    "anchored_volume_profile",
+    "midprice",
+    "heikin_ashi",
+    "session_levels",
+    # fmt: on
 )
 
 RESERVED_IDS = frozenset((*PRICES, *PRICES_NOT_BUILT, *KEYWORDS, "position"))

@@ -1,0 +1,171 @@
+"""Reading the keys of a play's sections: what is allowed, what is missing, what is not built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from decimal import Decimal
+
+from engine.play.ast import Literal, Type
+from engine.play.document import Mapping, Node, Scalar, child_path
+from engine.play.issues import Code, Issues, Mark, suggestion
+from engine.play.quantity import (
+    QuantityProblem,
+    literal_of,
+    looks_like_quantity,
+    parse_quantity,
+)
+from engine.play.scope import Scope
+
+ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.A)
+
+
+class Section:
+    """A mapping of the play with a closed set of keys.
+
+    Unknown keys are reported at once, with the nearest allowed one; keys of the language that are
+    not executable yet are refused as NOT_BUILT.
+    """
+
+    def __init__(
+        self,
+        node: Mapping,
+        path: str,
+        issues: Issues,
+        *,
+        allowed: Collection[str],
+        not_built: Collection[str] = (),
+    ) -> None:
+        self._node, self._path, self._issues = node, path, issues
+        self._values = {key.text: value for key, value in node.entries}
+        for key, _ in node.entries:
+            mark = key.mark(child_path(path, key.text))
+            if key.text in not_built:
+                issues.error(Code.NOT_BUILT, mark, f"{key.text!r} is not built yet")
+            elif key.text not in allowed:
+                hint = suggestion(key.text, [*allowed, *not_built])
+                issues.error(Code.KEY_UNKNOWN, mark, f"unknown key {key.text[:60]!r}", hint)
+
+    def path(self, key: str) -> str:
+        return child_path(self._path, key)
+
+    def get(self, key: str) -> Node | None:
+        """The node of ``key``; None when it is not written."""
+        return self._values.get(key)
+
+    def require(self, key: str, hint: str = "") -> Node | None:
+        """The node of ``key``; reported when it is not written."""
+        node = self._values.get(key)
+        if node is None:
+            what = f"{self._path or 'the play'} needs the key {key!r}"
+            self._issues.error(Code.KEY_MISSING, self._node.mark(self.path(key)), what, hint)
+        return node
+
+    def text(self, key: str, *, required: bool = True, hint: str = "") -> Scalar | None:
+        """The scalar of ``key``; reported when it is missing or no scalar."""
+        node = self.require(key, hint) if required else self.get(key)
+        return as_text(node, self.path(key), self._issues) if node is not None else None
+
+    def mapping(self, key: str, what: str) -> Mapping | None:
+        """The mapping of ``key`` if it is written; reported when it is something else."""
+        node = self.get(key)
+        if node is None or isinstance(node, Mapping):
+            return node
+        self._issues.error(Code.SHAPE, node.mark(self.path(key)), f"{key!r} is a map of {what}")
+        return None
+
+
+def as_text(node: Node, path: str, issues: Issues) -> Scalar | None:
+    """``node`` if it is a scalar; else reported."""
+    if isinstance(node, Scalar):
+        return node
+    issues.error(Code.SHAPE, node.mark(path), "a single value is due here, not a list or map")
+    return None
+
+
+def constant_of(scalar: Scalar, path: str, issues: Issues) -> Literal | None:
+    """The literal written: a number, percent, R multiple, duration, ``true`` or ``false``."""
+    text = scalar.text.strip()
+    if text in {"true", "false"}:
+        return Literal(Type.BOOL, text == "true")
+    if not looks_like_quantity(text):
+        hint = "write 12, 0.5, 1e-5, 3%, 5bps, 2R, 4h, true or false"
+        issues.error(Code.VALUE, scalar.mark(path), f"{text[:40]!r} is not a constant", hint)
+        return None
+    quantity = parse_quantity(text)
+    if isinstance(quantity, QuantityProblem):
+        issues.error(quantity.code, scalar.mark(path), quantity.message, quantity.hint)
+        return None
+    literal = literal_of(quantity)
+    if literal is None:
+        hint = "write the plain number" if quantity.unit == "bars" else ""
+        issues.error(
+            Code.VALUE, scalar.mark(path), f"a constant has no unit {quantity.unit!r}", hint
+        )
+    return literal
+
+
+class Constants:
+    """Reads values that are a literal or a parameter of the play, of given types and bounds."""
+
+    def __init__(self, scope: Scope, issues: Issues) -> None:
+        self._scope, self._issues = scope, issues
+
+    def read(
+        self,
+        node: Node,
+        path: str,
+        *,
+        types: tuple[Type, ...],
+        words: str,
+        above: Decimal | None = None,
+        below: Decimal | None = None,
+        at_most: Decimal | None = None,
+    ) -> Decimal | None:
+        """The number, in the unit of its type; None when something was reported."""
+        scalar = as_text(node, path, self._issues)
+        if scalar is None:
+            return None
+        literal = self._literal(scalar, path, words)
+        if literal is None:
+            return None
+        mark = scalar.mark(path)
+        value = literal.value
+        if literal.type not in types or not isinstance(value, Decimal):
+            self._issues.error(
+                Code.TYPE, mark, f"{scalar.text.strip()[:40]!r} is not {words}", f"write {words}"
+            )
+            return None
+        self._bounds(value, mark, above, below, at_most)
+        return value
+
+    def _literal(self, scalar: Scalar, path: str, words: str) -> Literal | None:
+        text = scalar.text.strip()
+        if text in self._scope.params:
+            self._scope.used.add(text)
+            return self._scope.params[text]
+        if text in self._scope.broken:
+            return None
+        if ID.fullmatch(text) and text not in {"true", "false"}:
+            guess = suggestion(text, self._scope.params)
+            hint = f"write {words}, or a parameter" + (f"; {guess}" if guess else "")
+            self._issues.error(
+                Code.NAME_UNKNOWN, scalar.mark(path), f"unknown parameter {text!r}", hint
+            )
+            return None
+        return constant_of(scalar, path, self._issues)
+
+    def _bounds(
+        self,
+        value: Decimal,
+        mark: Mark,
+        above: Decimal | None,
+        below: Decimal | None,
+        at_most: Decimal | None,
+    ) -> None:
+        if above is not None and not value > above:
+            self._issues.error(Code.VALUE, mark, f"{value} is not above {above}")
+        if below is not None and not value < below:
+            self._issues.error(Code.VALUE, mark, f"{value} is not below {below}")
+        if at_most is not None and not value <= at_most:
+            self._issues.error(Code.VALUE, mark, f"{value} is more than {at_most}")

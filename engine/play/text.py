@@ -1,0 +1,101 @@
+"""Typed expressions back to the language: one spelling for one tree, fewest parentheses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.canonical import decimal_text
+from engine.indicators.registry import INDICATORS
+from engine.play.ast import At, Call, Expr, Indicator, Literal, Param, Price, Ref, Type
+
+_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_SYMBOLS |= {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+_SYMBOLS |= {"and": "and", "or": "or"}
+
+_OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _NEGATIVE, _POSTFIX = range(8)
+_LEVELS = {"or": _OR, "and": _AND, "not": _NOT, "add": _SUM, "sub": _SUM, "neg": _NEGATIVE}
+_LEVELS |= {"mul": _PRODUCT, "div": _PRODUCT}
+_LEVELS |= dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _COMPARE)
+
+_DURATIONS = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000))
+
+
+def literal_text(literal: Literal) -> str:
+    """A literal as plays write it: ``1%``, ``2R``, ``4h``, ``true``, ``0.5``."""
+    value = literal.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if literal.type is Type.PERCENT:
+        return decimal_text(value) + "%"
+    if literal.type is Type.R:
+        return decimal_text(value) + "R"
+    if literal.type is Type.DURATION:
+        unit, ms = next((u, m) for u, m in _DURATIONS if value % m == 0 or u == "m")
+        return decimal_text(value / Decimal(ms)) + unit
+    return decimal_text(value)
+
+
+def expression_text(expr: Expr) -> str:
+    """The expression in string notation; parsing it again gives the same canonical form."""
+    return _text(expr)[0]
+
+
+def _text(expr: Expr) -> tuple[str, int]:
+    """The text of ``expr`` and how tightly its outermost operator binds."""
+    match expr:
+        case Literal():
+            value = expr.value
+            negative = isinstance(value, Decimal) and value < 0
+            return literal_text(expr), _NEGATIVE if negative else _POSTFIX
+        case Param():
+            return expr.name, _POSTFIX
+        case Price():
+            return expr.name, _POSTFIX
+        case Ref():
+            return (f"{expr.id}.{expr.field}" if expr.field else expr.id), _POSTFIX
+        case Indicator():
+            return _indicator_text(expr), _POSTFIX
+        case At():
+            return f"{_within(expr.expr, _POSTFIX)}@{expr.timeframe.value}", _POSTFIX
+        case Call():
+            return _call_text(expr)
+
+
+def _within(expr: Expr, level: int) -> str:
+    """``expr`` as an operand that must bind at least as tightly as ``level``."""
+    text, own = _text(expr)
+    return text if own >= level else f"({text})"
+
+
+def _indicator_text(expr: Indicator) -> str:
+    spec = INDICATORS[expr.name]
+    inputs = [expression_text(i) for i in expr.inputs] if spec.takes_source else []
+    params = [f"{name}={_value_text(value)}" for name, value in expr.params]
+    output = f".{expr.output}" if expr.output and len(spec.outputs) > 1 else ""
+    return f"{expr.name}({', '.join(inputs + params)}){output}"
+
+
+def _value_text(value: Param | Literal) -> str:
+    return value.name if isinstance(value, Param) else literal_text(value)
+
+
+def _call_text(expr: Call) -> tuple[str, int]:
+    op, args = expr.op, expr.args
+    if op == "lookback":
+        n = expr.n.name if isinstance(expr.n, Param) else str(expr.n)
+        if isinstance(args[0], (At, Ref)):
+            return f"prev({expression_text(args[0])}, {n})", _POSTFIX
+        return f"{_within(args[0], _POSTFIX)}[{n}]", _POSTFIX
+    if op not in _LEVELS:
+        return f"{op}({', '.join(map(expression_text, args))})", _POSTFIX
+    level = _LEVELS[op]
+    if op == "not":
+        return f"not {_within(args[0], level)}", level
+    if op == "neg":
+        return f"-{_within(args[0], level)}", level
+    # Left to right: the right operand of - and / (and any comparison's) binds more tightly.
+    first = _within(args[0], level + 1 if level == _COMPARE else level)
+    rest = [_within(arg, level + 1) for arg in args[1:]]
+    return f" {_SYMBOLS[op]} ".join([first, *rest]), level
