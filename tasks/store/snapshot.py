@@ -107,7 +107,7 @@ class Snapshot:
         window = self._window(series, since_ms, until_ms)
         if complete:
             self._require_cover(series, *window)
-        columns = self._columns(series, *window)
+        columns = self.columns(series, *window)
         turnover = columns.pop("turnover")
         return Bars(**columns, turnover=None if np.isnan(turnover).any() else turnover)
 
@@ -116,7 +116,7 @@ class Snapshot:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Funding events with times in ``[since_ms, until_ms)``: ``ts_ms`` int64[n] and rates in
         1e-8 int64[n]. Whether they are all of them is for :meth:`gaps` to say."""
-        columns = self._columns(Series.of(symbol, Kind.FUNDING, None), since_ms, until_ms)
+        columns = self.columns(Series.of(symbol, Kind.FUNDING, None), since_ms, until_ms)
         return columns["ts_ms"], columns["rate_e8"]
 
     def funding_interval_min(
@@ -124,7 +124,28 @@ class Snapshot:
     ) -> npt.NDArray[np.float64]:
         """Minutes from each event of :meth:`funding` to the next due one; NaN: not told."""
         series = Series.of(symbol, Kind.FUNDING, None)
-        return self._columns(series, since_ms, until_ms)["interval_min"]
+        return self.columns(series, since_ms, until_ms)["interval_min"]
+
+    def columns(self, series: Series, since_ms: int, until_ms: int) -> dict[str, npt.NDArray[Any]]:
+        """Whatever rows are held with times in ``[since_ms, until_ms)``, holes or not, as
+        :mod:`tasks.store.rows` lays them out."""
+        layout = layout_of(series.kind)
+        parts = []
+        for month in self._entry(series)["months"]:
+            start, end = month_bounds(month["month"])
+            if start >= until_ms or end <= since_ms:
+                continue
+            part = layout.columns(read_object(self._objects, month["sha256"], self._verified))
+            if start < since_ms or until_ms < end:
+                times = part[layout.time]
+                rows = slice(*np.searchsorted(times, [since_ms, until_ms]))
+                part = {name: column[rows] for name, column in part.items()}
+            parts.append(part)
+        if not parts:
+            return layout.empty()
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def instrument(self, symbol: str) -> Instrument | None:
         """The newest instrument facts stored for a symbol; None if there are none."""
@@ -159,7 +180,7 @@ class Snapshot:
         series = Series.of(symbol, kind, timeframe)
         if series.timeframe is not None:
             since_ms, until_ms = self._window(series, since_ms, until_ms)
-        columns = self._columns(series, since_ms, until_ms)
+        columns = self.columns(series, since_ms, until_ms)
         times = columns[layout_of(series.kind).time]
         if not len(times):
             return {}
@@ -230,26 +251,6 @@ class Snapshot:
             "import or sync what is missing, or choose another window",
             code=code,
         )
-
-    def _columns(self, series: Series, since_ms: int, until_ms: int) -> dict[str, npt.NDArray[Any]]:
-        """Rows with times in ``[since_ms, until_ms)``, as :mod:`tasks.store.rows` lays them out."""
-        layout = layout_of(series.kind)
-        parts = []
-        for month in self._entry(series)["months"]:
-            start, end = month_bounds(month["month"])
-            if start >= until_ms or end <= since_ms:
-                continue
-            part = layout.columns(read_object(self._objects, month["sha256"], self._verified))
-            if start < since_ms or until_ms < end:
-                times = part[layout.time]
-                rows = slice(*np.searchsorted(times, [since_ms, until_ms]))
-                part = {name: column[rows] for name, column in part.items()}
-            parts.append(part)
-        if not parts:
-            return layout.empty()
-        if len(parts) == 1:
-            return parts[0]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def open_snapshot(
