@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal as OneOf
-from typing import TypeAlias
 
 from engine.canonical import hash_value, sha256_hex
 from engine.errors import PlayError
-from engine.play.ast import Expr, Literal, Type
+from engine.play.ast import Expr
 from engine.play.canonical_form import play_form
 from engine.play.document import (
     MAX_BYTES,
@@ -27,23 +25,20 @@ from engine.play.document import (
     Node,
     Scalar,
     Sequence,
-    SourceText,
     child_path,
     compose,
     decode,
 )
-from engine.play.issues import Code, Issues, Mark, PlayIssue, suggestion
+from engine.play.issues import Code, Issues, Mark, PlayIssue
 from engine.play.model import RULE_KINDS, Play, Rule
+from engine.play.params import ParamValue, read_params
 from engine.play.resolve import Resolver
 from engine.play.risk import RiskReader, read_entry
 from engine.play.scope import Definition, Scope, in_dependency_order
-from engine.play.sections import ID, Constants, Section, as_text, constant_of
+from engine.play.sections import ID, ID_HINT, Constants, Section, is_new_id
 from engine.play.structured import parse_condition
-from engine.play.text import literal_text
-from engine.play.vocabulary import RESERVED_IDS, TIMEFRAMES, timeframe_hint
+from engine.play.vocabulary import TIMEFRAMES, timeframe_hint
 from engine.timeframe import Timeframe
-
-ParamValue: TypeAlias = str | int | float | Decimal
 
 _SECTIONS = (
     "version",
@@ -158,7 +153,12 @@ class _Loader:
         """The play; None when something that everything hangs on was reported."""
         name, description, market = self._header()
         clock = self._clock()
-        self._params()
+        read_params(
+            self._top.mapping("params", "names to constants"),
+            self._overrides,
+            self._scope,
+            self._issues,
+        )
         self._declare_structures()
         self._declare("series")
         self._declare("setup")
@@ -226,7 +226,7 @@ class _Loader:
                 Code.ID_INVALID,
                 name.mark("name"),
                 f"{name.text[:70]!r} is no name for a play",
-                "letters, digits and '_', at most 64, not beginning with a digit",
+                ID_HINT,
             )
         description = self._top.text("description", required=False)
         market = self._top.text("market", hint="write market: BTCUSDT")
@@ -266,58 +266,6 @@ class _Loader:
         )
         return None
 
-    def _params(self) -> None:
-        section = self._top.mapping("params", "names to constants")
-        declared: dict[str, Mark] = {}
-        for key, node in section.entries if section is not None else ():
-            path = child_path("params", key.text)
-            declared[key.text] = node.mark(path)
-            literal = None
-            if self._is_new_id(key, path):
-                scalar = as_text(node, path, self._issues)
-                literal = constant_of(scalar, path, self._issues) if scalar is not None else None
-            if literal is None:
-                self._scope.broken.add(key.text)
-            else:
-                self._scope.params[key.text] = literal
-        for id, value in sorted(self._overrides.items()):
-            if id in declared:
-                self._override(id, value, declared[id])
-            else:
-                self._issues.error(
-                    Code.PARAM_UNKNOWN,
-                    Mark(child_path("params", id), *self._params_place(section)),
-                    f"the play has no parameter {id[:60]!r} to override",
-                    suggestion(id, declared),
-                )
-
-    def _params_place(self, section: Mapping | None) -> tuple[int, int]:
-        mark = (section or self._root).mark("params")
-        return mark.line, mark.column
-
-    def _override(self, id: str, value: ParamValue, mark: Mark) -> None:
-        """Replaces the value of a declared parameter by one of the same kind."""
-        own = self._scope.params.get(id)
-        if own is None:
-            return
-        text = _override_text(value)
-        issues = Issues()
-        literal = constant_of(_loose_scalar(text), mark.path, issues)
-        if literal is None:
-            problem = issues.errors[0]
-            self._issues.error(
-                Code(problem.code), mark, f"override: {problem.message}", problem.hint
-            )
-        elif _kind(literal) != _kind(own):
-            self._issues.error(
-                Code.TYPE,
-                mark,
-                f"override: {text[:40]!r} is a {literal.type}, the parameter a {own.type}",
-                f"write it like {literal_text(own)}",
-            )
-        else:
-            self._scope.params[id] = literal
-
     # -- definitions --------------------------------------------------------------------------
 
     def _declare_structures(self) -> None:
@@ -332,27 +280,10 @@ class _Loader:
         for key, node in section.entries if section is not None else ():
             path = child_path(name, key.text)
             syntax = parse_condition(node, path, self._issues)
-            if self._is_new_id(key, path):
+            if is_new_id(key, path, self._scope, self._issues):
                 self._scope.definitions[key.text] = Definition(
                     kind, key.text, syntax, node.mark(path)
                 )
-
-    def _is_new_id(self, key: Scalar, path: str) -> bool:
-        id, hint = key.text, ""
-        if not ID.fullmatch(id):
-            code, message = Code.ID_INVALID, f"{id[:70]!r} is no id"
-            hint = "letters, digits and '_', at most 64, not beginning with a digit"
-        elif id in RESERVED_IDS:
-            code, message = Code.ID_INVALID, f"{id!r} is a word of the language"
-            hint = "choose another id"
-        elif id in self._scope.ids():
-            code, message = Code.ID_DUPLICATE, f"the id {id!r} is already taken"
-            hint = "series, structures, setups and params share one id space"
-        else:
-            return True
-        self._issues.error(code, key.mark(path), message, hint)
-        self._scope.broken.add(id)
-        return False
 
     # -- rules --------------------------------------------------------------------------------
 
@@ -419,7 +350,7 @@ class _Loader:
                 Code.ID_INVALID,
                 id.mark(section.path("id")),
                 f"{id.text[:70]!r} is no id",
-                "letters, digits and '_', at most 64, not beginning with a digit",
+                ID_HINT,
             )
         elif id is not None and id.text in seen:
             self._issues.error(
@@ -459,22 +390,6 @@ def _values(ordered: list[Definition], kind: str) -> tuple[tuple[str, Expr], ...
         for definition in ordered
         if definition.kind == kind and definition.value is not None
     )
-
-
-def _kind(literal: Literal) -> Type:
-    """Ints and floats replace each other; every other type only itself."""
-    return Type.FLOAT if literal.type is Type.INT else literal.type
-
-
-def _override_text(value: ParamValue) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.strip() if isinstance(value, str) else str(value)
-
-
-def _loose_scalar(text: str) -> Scalar:
-    """A scalar that stands in no file."""
-    return Scalar(text, SourceText(text), 0, len(text), "")
 
 
 def _has_rule_keys(node: Mapping) -> bool:

@@ -14,9 +14,10 @@ from engine.indicators.registry import INDICATORS
 from engine.play import operators
 from engine.play.ast import At, Expr, Indicator, Literal, Param, Price, Ref, Type
 from engine.play.calls import call_indicator
+from engine.play.functions import call_function, count_bars
 from engine.play.issues import Code, Issues, Mark, suggestion
 from engine.play.operators import Problem
-from engine.play.quantity import DECIMAL, DURATION_MS, literal_of
+from engine.play.quantity import literal_of
 from engine.play.scope import Definition, Scope, Value
 from engine.play.syntax import (
     Arithmetic,
@@ -47,7 +48,6 @@ from engine.play.vocabulary import (
 )
 from engine.timeframe import Timeframe, parse_timeframe
 
-MAX_LOOK_BACK = 5000
 #: Nodes that names standing under ``@`` may expand to, in one play.
 MAX_EXPANDED = 10_000
 
@@ -156,15 +156,15 @@ class Resolver:
             case CallOf():
                 return self._call(node, context)
             case Negative():
-                return self._built(context, node.mark, operators.negative, node.of)
+                return self.built(context, node.mark, operators.negative, node.of)
             case Arithmetic():
                 return self._arithmetic(node, context)
             case Chain():
-                return self._chain(node, context)
+                return self.chain(node, context)
             case Junction():
                 return self._junction(node, context)
             case Negation():
-                return self._built(context, node.mark, operators.negation, node.of)
+                return self.built(context, node.mark, operators.negation, node.of)
             case Membership():
                 self.fail(context, Code.NOT_BUILT, node.mark, "'in' is not built yet")
             case ListOf():
@@ -187,7 +187,7 @@ class Resolver:
             )
         return None
 
-    def _built(
+    def built(
         self, context: Context, mark: Mark, make: operators.Make, *nodes: Syntax
     ) -> Value | None:
         """``make`` over the values of ``nodes``, all of which are looked at first."""
@@ -211,9 +211,9 @@ class Resolver:
         def make(left: Expr, right: Expr) -> Expr | Problem:
             return operators.arithmetic(node.op, left, right)
 
-        return self._built(context, node.mark, make, node.left, node.right)
+        return self.built(context, node.mark, make, node.left, node.right)
 
-    def _chain(self, node: Chain, context: Context) -> Value | None:
+    def chain(self, node: Chain, context: Context) -> Value | None:
         def make(*operands: Expr) -> Expr | Problem:
             return operators.chain(node.ops, operands)
 
@@ -221,7 +221,7 @@ class Resolver:
             left, right = node.operands
             if self._is_enum_test(left, right) or self._is_enum_test(right, left):
                 return None
-        return self._built(context, node.mark, make, *node.operands)
+        return self.built(context, node.mark, make, *node.operands)
 
     def _is_enum_test(self, side: Syntax, other: Syntax) -> bool:
         """Whether ``side`` belongs to a refused structure, so ``other`` may be an enum word."""
@@ -374,7 +374,7 @@ class Resolver:
                 )
             return None
         value = self.expression(node.of, context)
-        n = self.count(node.index, context, low=0)
+        n = count_bars(self, node.index, context, low=0)
         if value is None or n is None:
             return None
         if value.pace is not None and value.pace.ms > context.timeframe.ms:
@@ -390,9 +390,9 @@ class Resolver:
                 f"write {form} for the {value.pace} bar before, or prev(x, n) for clock bars",
             )
             return None
-        return self._looked_back(value, n, node.mark, context)
+        return self.looked_back(value, n, node.mark, context)
 
-    def _looked_back(
+    def looked_back(
         self, value: Value, n: int | Param, mark: Mark, context: Context
     ) -> Value | None:
         if value.pace is None:
@@ -411,63 +411,6 @@ class Resolver:
                 inner = self._select(inner, expr.field, expr.type)
             expr = inner
         return expr if isinstance(expr, At) else None
-
-    def count(self, node: Syntax, context: Context, *, low: int) -> int | Param | None:
-        """A number of bars: an int literal, ``5 bars``, a duration of whole bars, or a param."""
-        if isinstance(node, Number):
-            return self._counted(node, context, low)
-        if isinstance(node, Name) and node.id in self.scope.params:
-            self.scope.used.add(node.id)
-            literal = self.scope.params[node.id]
-            value = operators.constant(literal)
-            if literal.type is Type.INT and value is not None:
-                good = self._in_range(int(value), low, node.mark, context)
-                return Param(node.id, literal) if good else None
-        elif isinstance(node, Name) and node.id in self.scope.broken:
-            return None
-        self.fail(
-            context,
-            Code.ARGUMENT,
-            node.mark,
-            "a number of bars is an int or an int parameter",
-            f"from {low} to {MAX_LOOK_BACK}",
-        )
-        return None
-
-    def _counted(self, node: Number, context: Context, low: int) -> int | None:
-        quantity = node.quantity
-        if quantity.is_int or quantity.unit == "bars":
-            bars = int(quantity.value)
-        elif quantity.unit in DURATION_MS and not context.timeframe.is_month:
-            ms = DECIMAL.multiply(quantity.value, DURATION_MS[quantity.unit])
-            bars = int(DECIMAL.divide_int(ms, context.timeframe.ms))
-            if DECIMAL.remainder(ms, context.timeframe.ms):
-                self.fail(
-                    context,
-                    Code.ARGUMENT,
-                    node.mark,
-                    f"{quantity.value}{quantity.unit} is not a whole number of "
-                    f"{context.timeframe} bars",
-                )
-                return None
-        else:
-            self.fail(
-                context, Code.ARGUMENT, node.mark, "a number of bars is a whole number", "write 3"
-            )
-            return None
-        return bars if self._in_range(bars, low, node.mark, context) else None
-
-    def _in_range(self, bars: int, low: int, mark: Mark, context: Context) -> bool:
-        if low <= bars <= MAX_LOOK_BACK:
-            return True
-        self.fail(
-            context,
-            Code.ARGUMENT,
-            mark,
-            f"{bars} bars is out of range",
-            f"from {low} to {MAX_LOOK_BACK}",
-        )
-        return False
 
     def _at(self, node: AtTimeframe, context: Context) -> Value | None:
         try:
@@ -516,7 +459,7 @@ class Resolver:
         if node.name in INDICATORS:
             return call_indicator(self, node, context)
         if node.name in FUNCTIONS:
-            return self._function(node, context)
+            return call_function(self, node, context)
         known = (*FUNCTIONS_NOT_BUILT, *STRUCTURES_NOT_BUILT, *INDICATOR_NAMES)
         if node.name in known:
             hint = "built: " + ", ".join(sorted((*INDICATORS, *FUNCTIONS)))
@@ -535,49 +478,3 @@ class Resolver:
                 context, Code.CALL_UNKNOWN, node.mark, f"unknown function {node.name!r}", hint
             )
         return None
-
-    def _function(self, node: CallOf, context: Context) -> Value | None:
-        names = {"between": ("x", "lo", "hi"), "prev": ("x", "n")}.get(node.name, ("a", "b"))
-        operands = self._operands(node, names, context)
-        if operands is None:
-            return None
-        if node.name == "prev":
-            value = self.expression(operands[0], context)
-            n = self.count(operands[1], context, low=1)
-            if value is None or n is None:
-                return None
-            return self._looked_back(value, n, node.mark, context)
-        if node.name == "between":
-            x, low, high = operands
-            return self._chain(Chain((low, x, high), ("<=", "<="), node.mark), context)
-
-        def make(left: Expr, right: Expr) -> Expr | Problem:
-            return operators.cross(node.name, left, right)
-
-        return self._built(context, node.mark, make, *operands)
-
-    def _operands(
-        self, node: CallOf, names: tuple[str, ...], context: Context
-    ) -> list[Syntax] | None:
-        """The arguments of a function by position; functions take no keywords."""
-        form = f"{node.name}({', '.join(names)})"
-        for argument in node.arguments:
-            if argument.name:
-                self.fail(
-                    context,
-                    Code.ARGUMENT,
-                    argument.mark,
-                    f"{node.name} has no keyword {argument.name!r}",
-                    f"write {form}",
-                )
-                return None
-        if len(node.arguments) != len(names):
-            self.fail(
-                context,
-                Code.ARGUMENT,
-                node.mark,
-                f"{node.name} takes {len(names)} arguments, not {len(node.arguments)}",
-                f"write {form}",
-            )
-            return None
-        return [argument.value for argument in node.arguments]

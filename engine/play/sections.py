@@ -16,8 +16,10 @@ from engine.play.quantity import (
     parse_quantity,
 )
 from engine.play.scope import Scope
+from engine.play.vocabulary import RESERVED_IDS
 
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.A)
+ID_HINT = "letters, digits and '_', at most 64, not beginning with a digit"
 
 
 class Section:
@@ -103,6 +105,24 @@ def constant_of(scalar: Scalar, path: str, issues: Issues) -> Literal | None:
             Code.VALUE, scalar.mark(path), f"a constant has no unit {quantity.unit!r}", hint
         )
     return literal
+
+
+def is_new_id(key: Scalar, path: str, scope: Scope, issues: Issues) -> bool:
+    """Whether ``key`` may name something in ``scope``; if not, it is reported and broken."""
+    id, hint = key.text, ""
+    if not ID.fullmatch(id):
+        code, message, hint = Code.ID_INVALID, f"{id[:70]!r} is no id", ID_HINT
+    elif id in RESERVED_IDS:
+        code, message = Code.ID_INVALID, f"{id!r} is a word of the language"
+        hint = "choose another id"
+    elif id in scope.ids():
+        code, message = Code.ID_DUPLICATE, f"the id {id!r} is already taken"
+        hint = "series, structures, setups and params share one id space"
+    else:
+        return True
+    issues.error(code, key.mark(path), message, hint)
+    scope.broken.add(id)
+    return False
 
 
 class Constants:

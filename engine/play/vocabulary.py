@@ -62,7 +62,6 @@ STRUCTURES_NOT_BUILT = (
 
 #: The indicators of version 1; those the registry declares are executable.
 INDICATOR_NAMES = (
-    # fmt: off
     "sma",
     "ema",
     "wma",
@@ -119,7 +118,6 @@ INDICATOR_NAMES = (
     "midprice",
     "heikin_ashi",
     "session_levels",
-    # fmt: on
 )
 
 RESERVED_IDS = frozenset((*PRICES, *PRICES_NOT_BUILT, *KEYWORDS, "position"))
