@@ -97,13 +97,13 @@ def run_inputs(
     schema_version: int,
     series: Sequence[SeriesFacts],
     instrument: Mapping[str, Any],
-    generator: Mapping[str, Any] | None,
+    generators: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The inputs tree of a run, as plain JSON values.
 
     ``play`` is the canonical play, ``config`` the resolved run config, ``warmup`` the plan and what
-    the store had of it, ``environment`` and ``schema_version`` the store's, ``generator`` name,
-    version, seed and parameters of generated data (None for data that was not generated).
+    the store had of it, ``environment`` and ``schema_version`` the store's, ``generators`` name,
+    version, seed and parameters of each generated market read (empty for real data).
     """
     tree = {
         "schema": INPUTS_SCHEMA,
@@ -116,7 +116,7 @@ def run_inputs(
             "environment": environment,
             "schema_version": schema_version,
             "series": {facts.name: asdict(facts) for facts in series},
-            "generator": generator,
+            "generators": list(generators),
         },
         "instrument": instrument,
         "code": code_identity(),

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.canonical import canonical_bytes, merkle_root, sha256_hex
 from engine.errors import ArtifactError, DeterminismViolation, HashCollision
+from engine.play.text import literal_text
 from tasks.artifacts.folder import RunFolder, check_file_set, open_folder
 from tasks.artifacts.manifest import (
     MANIFEST,
@@ -138,7 +139,7 @@ def _files(
     play: Play, inputs: Mapping[str, Any], outputs: Outputs, report_html: str | None
 ) -> dict[str, bytes]:
     files = {
-        "play.yml": play.source.encode("utf-8"),
+        "play.yml": _text_as_run(play),
         "inputs.json": encode_json(inputs),
         "result.json": encode_json({**outputs.summary, "result_hash": outputs.recorded}),
         "environment.json": encode_json(environment()),
@@ -148,6 +149,16 @@ def _files(
     if report_html is not None:
         files["report.html"] = report_html.encode("utf-8")
     return files
+
+
+def _text_as_run(play: Play) -> bytes:
+    """The play's text with the very bytes that were read; a byte-order mark is no part of
+    ``play.source``."""
+    for text in (play.source, "\ufeff" + play.source):
+        data = text.encode("utf-8")
+        if sha256_hex(data) == play.source_sha256:
+            return data
+    raise ArtifactError("the play's text is not the text it was read from", where=play.path)
 
 
 def environment() -> dict[str, Any]:
@@ -172,8 +183,13 @@ def _manifest(
     return {
         "schema_version": MANIFEST_SCHEMA,
         "run_id": identity,
-        "play": {"name": play.name, "market": play.market, "play_hash": play.play_hash},
-        "play_source_sha256": sha256_hex(files["play.yml"]),
+        "play": {
+            "name": play.name,
+            "market": play.market,
+            "params": {name: literal_text(literal) for name, literal in play.params},
+            "play_hash": play.play_hash,
+        },
+        "play_source_sha256": play.source_sha256,
         "inputs": inputs,
         "outputs": {"result_hash": outputs.recorded, "leaves": dict(outputs.recorded_leaves)},
         "files": {

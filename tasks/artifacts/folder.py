@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from engine.canonical import canonical_bytes, merkle_root, sha256_hex
 from engine.errors import ArtifactError
+from engine.play import Play, loads_play
 from tasks.artifacts.manifest import (
     MANIFEST,
     SEAL,
@@ -88,9 +89,24 @@ class RunFolder:
         )
         return loaded
 
-    def play_text(self) -> str:
-        """The play's text as run."""
-        return self.read("play.yml").decode("utf-8")
+    def play(self) -> Play:
+        """The play as run: its text with the parameters and the market it was run with.
+
+        Raises ArtifactError if this code reads another play from it than the run did.
+        """
+        told = self.manifest["play"]
+        where = str(self.path / "play.yml")
+        play = loads_play(
+            self.read("play.yml"), where, params=told["params"], market=told["market"]
+        )
+        if play.play_hash != told["play_hash"]:
+            raise ArtifactError(
+                "play.yml reads as another play than the one that was run",
+                where=where,
+                hint="it was run by other code",
+                code="PLAY_CHANGED",
+            )
+        return play
 
     def outputs(self) -> Outputs:
         """All outputs, read back and verified."""

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from engine.canonical import hash_table, hash_value, merkle_root
+from engine.play import Play, loads_play
 from tasks.artifacts import Commit, Outputs, commit_run
 from tasks.identity import SeriesFacts, run_inputs
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00Z
-PLAY_TEXT = "play: sma_cross  # two averages\nmarket: BTCUSDT\n"
-
-
-@dataclass(frozen=True)
-class TextPlay:
-    """What a commit reads of a play."""
-
-    name: str = "sma_cross"
-    market: str = "BTCUSDT"
-    play_hash: str = "ab" * 32
-    path: str = "plays/sma_cross.yml"
-    source: str = PLAY_TEXT
+PLAY_TEXT = """\
+version: 1
+name: sma_cross
+market: BTCUSDT
+clock: 1h
+params: { fast: 3, slow: 8, leave: 2% }
+series:  # two averages
+  quick: sma(close, fast)
+  calm: sma(close, slow)
+rules:
+  enter_long: cross_above(quick, calm)
+  enter_short: cross_below(quick, calm)
+risk: { size: { qty: 0.5 }, stop: { price: leave } }
+"""
+PLAY = loads_play(PLAY_TEXT, "plays/sma_cross.yml")
 
 
 def table(**columns: tuple[str | None, pa.DataType, list[Any]]) -> pa.Table:
@@ -107,7 +110,7 @@ def run_tree(**changed: Any) -> dict[str, Any]:
     days = {"2026-01-01": hashlib.sha256(b"day").hexdigest()}
     content = hashlib.sha256(b"rows").hexdigest()
     facts = {
-        "play": {"clock": "1h", "rules": {"enter_long": ["gt", "fast", "slow"]}},
+        "play": PLAY.canonical,
         "config": {"equity_e8": 10**12, "fees": {"taker_e7": 5500}, "funding": "off"},
         "symbol": "BTCUSDT",
         "since_ms": T0,
@@ -119,7 +122,7 @@ def run_tree(**changed: Any) -> dict[str, Any]:
         "schema_version": 1,
         "series": [SeriesFacts("BTCUSDT", "kline", "1m", T0, T0 + 86_400_000, 1440, content, days)],
         "instrument": {"tick_size": "0.1", "qty_step": "0.001", "source": "bundled"},
-        "generator": {"name": "mixed", "version": 1, "seed": 7},
+        "generators": [{"name": "mixed", "version": 1, "seed": 7}],
     }
     return run_inputs(**copy.deepcopy({**facts, **changed}))
 
@@ -130,10 +133,11 @@ def commit(
     held: Outputs | None = None,
     report: str | None = "<p>r</p>",
     inputs: dict[str, Any] | None = None,
+    play: Play = PLAY,
 ) -> Commit:
     return commit_run(
         root,
-        TextPlay(),  # type: ignore[arg-type]
+        play,
         inputs or run_tree(),
         held or outputs(),
         audit={"committed_ms": T0, "host": "here"},

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import ArtifactError, DeterminismViolation, HashCollision
+from engine.play import loads_play
 from tasks.artifacts import (
     collect_dead_writers,
     list_runs,
@@ -70,7 +71,20 @@ def test_m2_the_manifest_names_path_and_digest_of_the_text_that_ran(tmp_path: Pa
     assert folder.manifest["audit"]["play_path"] == "plays/sma_cross.yml"
     expected = hashlib.sha256(runs.PLAY_TEXT.encode()).hexdigest()
     assert folder.manifest["play_source_sha256"] == expected
-    assert folder.play_text() == runs.PLAY_TEXT
+    assert folder.read("play.yml") == runs.PLAY_TEXT.encode()
+    assert folder.play() == replace(runs.PLAY, path=str(folder.path / "play.yml"))
+
+
+def test_m2_a_play_is_read_back_with_the_parameters_and_market_it_was_run_with(tmp_path: Path):
+    raw = b"\xef\xbb\xbf" + runs.PLAY_TEXT.encode()  # a byte-order mark is part of the file
+    play = loads_play(raw, params={"fast": 5, "leave": "1.5%"}, market="ETHUSDT")
+    folder = runs.commit(tmp_path, play=play).folder
+    assert folder.path.parts[-3:-1] == ("sma_cross", "ETHUSDT")
+    assert (folder.path / "play.yml").read_bytes() == raw
+    assert folder.manifest["play_source_sha256"] == hashlib.sha256(raw).hexdigest()
+    again = folder.play()
+    assert again.play_hash == play.play_hash != runs.PLAY.play_hash
+    assert (again.params, again.market) == (play.params, "ETHUSDT")
 
 
 def test_tables_are_zstd_parquet_with_units_and_read_back_equal(tmp_path: Path):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.canonical import canonical_bytes
+from engine.play import loads_play
 from tasks.identity import differing_inputs, leaves, run_id
 from tests.tasks.artifacts import runs
 
@@ -64,7 +65,7 @@ def test_the_tree_holds_every_input_the_page_names():
         "/data/environment",
         "/data/series/kline 1m/content_sha256",
         "/data/series/kline 1m/days/2026-01-01",
-        "/data/generator/seed",
+        "/data/generators/0/seed",
         "/code/engine_sha256",
         "/code/lock_sha256",
         "/versions/python",
@@ -113,3 +114,36 @@ def test_h19_identical_rows_of_another_environment_are_another_run():
     assert differing_inputs(TREE, live) == [
         {"leaf": "/data/environment", "a": "backtest", "b": "live", "absent": None}
     ]
+
+
+def test_comments_order_and_layout_of_the_play_do_not_change_the_id():
+    told_otherwise = """\
+# the same play, told otherwise
+clock:   1h
+market: BTCUSDT
+name: sma_cross
+description: two averages
+series:
+    calm: sma( close,   slow )
+    quick: sma(close, length=fast)
+params:
+    slow: 8
+    leave: 2%
+    fast: 3
+risk:
+    stop:
+        price: leave
+    size: { qty: 0.50 }
+rules:
+    enter_short: cross_below(quick, calm)
+    enter_long: cross_above(quick, calm)   # turns up
+version: 1
+"""
+    other = loads_play(told_otherwise, "elsewhere/other.yml")
+    assert other.source != runs.PLAY.source
+    assert run_id(runs.run_tree(play=other.canonical)) == run_id(TREE)
+
+
+def test_one_parameter_of_the_play_changes_the_id():
+    other = loads_play(runs.PLAY_TEXT, params={"fast": 4})
+    assert run_id(runs.run_tree(play=other.canonical)) != run_id(TREE)

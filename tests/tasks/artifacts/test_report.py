@@ -116,7 +116,7 @@ def test_the_page_states_the_run():
         "<b>liquidation</b>: off",
         "-11.30 USDT",
         "under 30 days",
-        "play: sma_cross  # two averages",
+        "# two averages",
     ):
         assert said in html
 
