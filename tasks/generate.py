@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,7 @@ from engine.bars import Bars
 from engine.errors import DataError
 from engine.exchange.instrument import Instrument
 from engine.timeframe import HOUR_MS, MINUTE_MS, Timeframe, format_ms
-
-if TYPE_CHECKING:
-    from tasks.store import StoreWriter
+from tasks.store import Kind, Series, StoreWriter, under_lock
 
 #: Raised when equal arguments give other rows than before.
 GENERATOR_VERSION = 1
@@ -167,10 +165,9 @@ def generate_market(
     )
 
 
+@under_lock
 def store_generated(writer: StoreWriter, market: GeneratedMarket) -> int:
     """Store a generated market as if imported, with its spec; the number of rows stored."""
-    from tasks.store import Kind, Series
-
     unknown = np.full(len(market.klines), np.nan)
     for kind, bars in ((Kind.KLINE, market.klines), (Kind.MARK, market.mark)):
         columns = {
@@ -257,9 +254,10 @@ def _simulate(  # type: ignore[no-untyped-def]
 
     ``regimes`` float64[r, 5] (drift, volatility, pull, premium, minutes), ``weights`` float64[r]
     cumulated, ``start`` the first open in ticks, ``typical_lots`` lots per minute,
-    ``funding_phase`` minutes since the last funding event; random float64[n]: normal ``step upper
-    lower basis``, uniform ``switch size``. Returns open, high, low, close in ticks int64[4, n], the same of the
-    mark, lots int64[n], and funding rates in 1e-8 int64[m].
+    ``funding_phase`` minutes since the last funding event. Random numbers, float64[n] each: normal
+    ``step``, ``upper``, ``lower``, ``basis``; uniform ``switch``, ``size``. Returns open, high,
+    low, close in ticks int64[4, n], the same of the mark, lots int64[n], and funding rates in 1e-8
+    int64[m].
     """
     n = len(step)
     prices = np.empty((4, n), np.int64)

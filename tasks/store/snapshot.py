@@ -143,8 +143,7 @@ class Snapshot:
             parts.append(part)
         if not parts:
             return layout.empty()
-        if len(parts) == 1:
-            return parts[0]
+        # Copies, also of a single part: callers own what they read, the files stay as they are.
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def instrument(self, symbol: str) -> Instrument | None:

@@ -1,0 +1,19 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data, or a skip: it is not the project's to redistribute."""
+    folder = Path(os.environ.get("LOCKSTEP_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "klines").is_dir():
+        pytest.skip(f"no real market data in {folder} (set LOCKSTEP_SHARED_DATA)")
+    return folder
