@@ -11,7 +11,7 @@ from engine.play.ast import Expr, Indicator, Literal, Param, Price, Type
 from engine.play.issues import Code, suggestion
 from engine.play.quantity import literal_of
 from engine.play.scope import Value
-from engine.play.syntax import Argument, CallOf, Name, Negative, Number, Syntax, Truth
+from engine.play.syntax import Argument, CallOf, Name, Negative, Number, Syntax, Truth, start
 from engine.play.text import expression_text, literal_text
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _inputs(
         what = "a constant" if value.pace is None else operators.type_name(value.expr)
         hint = f"the source comes first: {spec.name}(close, ...)"
         message = f"the source of {spec.name} is a changing number, not {what}"
-        resolver.fail(context, Code.TYPE, source.mark, message, hint)
+        resolver.fail(context, Code.TYPE, start(source.value), message, hint)
         return None
     if value.pace.ms > context.timeframe.ms:
         _refuse_held(resolver, spec, node, value, source, context)
@@ -132,7 +132,7 @@ def _refuse_held(
     resolver.fail(
         context,
         Code.TIMEFRAME_MIX,
-        source.mark,
+        start(source.value),
         f"{expression_text(value.expr)} is held from {value.pace}: {spec.name} would count each "
         "value many times",
         f"write {form}",
@@ -206,7 +206,7 @@ def _param(
             resolver.fail(
                 context,
                 Code.ARGUMENT,
-                argument.mark,
+                start(argument.value),
                 f"{param.name!r} of {spec.name} is {_WORDS[param.type]} or a parameter",
                 _parameter_hint(resolver, argument.value),
             )
@@ -214,11 +214,11 @@ def _param(
     if value.type not in _ACCEPTED[param.type]:
         message = f"{param.name!r} of {spec.name} is {_WORDS[param.type]}, not "
         message += operators.type_name(value)
-        resolver.fail(context, Code.ARGUMENT, argument.mark, message)
+        resolver.fail(context, Code.ARGUMENT, start(argument.value), message)
         return None
     problem = param.problem(_plain(value))
     if problem is not None:
-        resolver.fail(context, Code.ARGUMENT, argument.mark, f"{spec.name}: {problem}")
+        resolver.fail(context, Code.ARGUMENT, start(argument.value), f"{spec.name}: {problem}")
         return None
     if isinstance(value, Param):
         return value
@@ -233,7 +233,9 @@ def _choice(
     if word in param.choices:
         return Literal(Type.ENUM, word)
     message = f"{param.name!r} is not {word!r}" if word else f"{param.name!r} is one word"
-    resolver.fail(context, Code.ARGUMENT, argument.mark, message, suggestion(word, param.choices))
+    resolver.fail(
+        context, Code.ARGUMENT, start(argument.value), message, suggestion(word, param.choices)
+    )
     return None
 
 

@@ -84,13 +84,21 @@ class PlayIssue:
 
 
 class Issues:
-    """Collects the problems of one file; equal ones are kept once."""
+    """Collects the problems of one file; equal ones are kept once.
+
+    What YAML already refused at a place is not reported again by whoever reads that place.
+    """
 
     def __init__(self) -> None:
         self._errors: dict[PlayIssue, None] = {}
         self._warnings: dict[PlayIssue, None] = {}
+        self._refused_values: set[Mark] = set()
 
     def error(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
+        if mark in self._refused_values:
+            return
+        if code is Code.YAML_EMPTY:
+            self._refused_values.add(mark)
         issue = PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint)
         self._errors[issue] = None
 

@@ -19,7 +19,7 @@ DURATION_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 UNITS = ("%", "bps", "R", "bars", "tick", *DURATION_MS)
 
 _SHAPE = re.compile(
-    r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?P<unit>%|[A-Za-z_]\w*)?", re.A
+    r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?P<unit>%|[A-Za-z]\w*)?", re.A
 )
 _SINGULAR = {"bar": "bars", "ticks": "tick", "bp": "bps"}
 

@@ -35,6 +35,7 @@ from engine.play.syntax import (
     Number,
     Syntax,
     Truth,
+    start,
 )
 from engine.play.text import expression_text
 from engine.play.vocabulary import (
@@ -85,12 +86,12 @@ class Resolver:
             return
         alias = isinstance(value.expr, Ref) and value.expr.type is Type.MULTI
         if alias:
-            self._bare(value.expr, definition.syntax.mark, context)
+            self._bare(value.expr, start(definition.syntax), context)
         elif value.expr.type not in (Type.MULTI, *operators.NUMBERS, *operators.TRUTHS):
             self.fail(
                 context,
                 Code.TYPE,
-                definition.syntax.mark,
+                start(definition.syntax),
                 f"a series is a number or a truth value, not {operators.type_name(value.expr)}",
                 "a constant belongs in params",
             )
@@ -104,7 +105,7 @@ class Resolver:
             return value
         self.issues.error(
             Code.TYPE,
-            syntax.mark,
+            start(syntax),
             f"a condition is due here, not {operators.type_name(value.expr)}",
             "compare it with something",
         )
@@ -118,7 +119,7 @@ class Resolver:
         if value.expr.type not in operators.NUMBERS or value.pace is None:
             self.issues.error(
                 Code.TYPE,
-                syntax.mark,
+                start(syntax),
                 f"a changing number such as atr(14) is due here, not "
                 f"{'a constant' if value.pace is None else operators.type_name(value.expr)}",
             )
@@ -135,7 +136,7 @@ class Resolver:
         """The typed value of ``node``; a bare multi-output name is refused."""
         value = self._whole(node, context)
         if value is not None and value.expr.type is Type.MULTI:
-            self._bare(value.expr, node.mark, context)
+            self._bare(value.expr, start(node), context)
             return None
         return value
 
@@ -239,7 +240,7 @@ class Resolver:
                 self.fail(
                     context,
                     Code.TYPE,
-                    operand.mark,
+                    start(operand),
                     f"{node.op!r} joins truth values, not {operators.type_name(value.expr)}",
                     "compare it first",
                 )
@@ -335,9 +336,10 @@ class Resolver:
             if definition.value is None:
                 return {}
             expr = definition.value.expr
-        if expr.output:
+        outputs = INDICATORS[expr.name].outputs
+        if expr.output and len(outputs) > 1:
             return {}
-        return {output.name: output.type for output in INDICATORS[expr.name].outputs}
+        return {output.name: output.type for output in outputs}
 
     def _select(self, expr: Expr, field: str, type: Type) -> Expr:
         """Output ``field`` of ``expr``; the single output of an indicator is the indicator."""

@@ -183,6 +183,13 @@ def children(node: Syntax) -> tuple[Syntax, ...]:
             return node.items
 
 
+def start(node: Syntax) -> Mark:
+    """Where the text of ``node`` begins (its own mark may be that of an operator)."""
+    while isinstance(node, (Member, Index, AtTimeframe, Arithmetic, Chain, Membership, Junction)):
+        node = children(node)[0]
+    return node.mark
+
+
 def names_in(node: Syntax) -> list[str]:
     """Every bare name under ``node``, as often as it stands there."""
     found, pending = [], [node]
