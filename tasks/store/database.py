@@ -33,11 +33,15 @@ _CONFIG = {
 @contextlib.contextmanager
 def open_database(directory: Path, env: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A writable connection to the store of ``env``, created and migrated as needed."""
+    import duckdb
+
     path = directory / DATABASE_FILE
+    check_seal(directory)
     if not path.exists():
         _create(directory, env)
-    (directory / SEAL_FILE).unlink(missing_ok=True)
     connection = _connect(path)
+    (directory / SEAL_FILE).unlink(missing_ok=True)
+    sound = True
     try:
         migrate(connection)
         (stored,) = connection.execute("SELECT env FROM store_info").fetchall()[0]
@@ -49,9 +53,18 @@ def open_database(directory: Path, env: str) -> Iterator[duckdb.DuckDBPyConnecti
                 code="STORE_FOREIGN",
             )
         yield connection
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        sound = False
+        raise StoreError(
+            f"the database failed: {str(error).splitlines()[0]}",
+            where=str(path),
+            hint="nothing of the unit at work was stored; check the disk and the file, then repeat",
+            code="STORE_IO",
+        ) from error
     finally:
         connection.close()
-    _seal(directory)
+        if sound:
+            _seal(directory)
 
 
 def check_seal(directory: Path) -> None:
@@ -73,8 +86,6 @@ def check_seal(directory: Path) -> None:
 
 
 def _create(directory: Path, env: str) -> None:
-    if (directory / SEAL_FILE).exists():
-        raise _damaged(directory / DATABASE_FILE, "the database file is missing")
     building = directory / f"{DATABASE_FILE}.building"
     for leftover in (building, building.with_name(building.name + ".wal")):
         leftover.unlink(missing_ok=True)

@@ -39,6 +39,7 @@ def write_lock(directory: Path, timeout_s: float, flow_run: str | None = None) -
     )
     try:
         lock.acquire()
+        _write_owner(directory, flow_run)
     except Timeout:
         owner = read_owner(directory)
         pid = owner.get("pid")
@@ -49,6 +50,7 @@ def write_lock(directory: Path, timeout_s: float, flow_run: str | None = None) -
             hint="wait for it to end, or stop it",
         ) from None
     except OSError as error:
+        lock.release()
         raise StoreError(
             f"the write lock cannot be taken: {error.strerror or error}",
             where=str(directory / LOCK_FILE),
@@ -56,7 +58,6 @@ def write_lock(directory: Path, timeout_s: float, flow_run: str | None = None) -
             code="LOCK_UNAVAILABLE",
         ) from error
     try:
-        _write_owner(directory, flow_run)
         yield
     finally:
         lock.release()

@@ -41,13 +41,21 @@ def write_object(directory: Path, table: pa.Table) -> tuple[str, int]:
 def write_durably(path: Path, content: bytes | pa.Buffer) -> None:
     """Write a read-only file so that it is there whole or not at all, also after a power cut."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o444)
-    temporary.replace(path)
-    sync_directory(path.parent)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o444)
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"a snapshot file cannot be written: {error.strerror or error}",
+            where=str(path),
+            hint="the rows are safe in the database; free the disk and publish again",
+            code="STORE_IO",
+        ) from error
 
 
 def object_path(directory: Path, name: str) -> Path:
