@@ -1,7 +1,7 @@
 """Running a suite over a series: from columns, from the store, or from a snapshot.
 
 Great Expectations takes seconds to import and is imported on first use only; it runs on an
-in-memory context with analytics off, reads no network and writes no file.
+in-memory context with analytics off, reads no network and leaves no file.
 """
 
 from __future__ import annotations

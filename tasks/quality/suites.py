@@ -45,7 +45,12 @@ def _order(high: str, low: str) -> Check:
         f"{high} >= {low}",
         "error",
         "ExpectColumnPairValuesAToBeGreaterThanB",
-        {"column_A": high, "column_B": low, "or_equal": True},
+        {
+            "column_A": high,
+            "column_B": low,
+            "or_equal": True,
+            "ignore_row_if": "either_value_is_missing",
+        },
     )
 
 
