@@ -9,6 +9,7 @@ from engine.indicators.registry import INDICATORS
 from engine.play import operators
 from engine.play.ast import Expr, Indicator, Literal, Param, Price, Type
 from engine.play.issues import Code, suggestion
+from engine.play.outputs import held_under
 from engine.play.quantity import literal_of
 from engine.play.scope import Value
 from engine.play.syntax import Argument, CallOf, Name, Negative, Number, Syntax, Truth, start
@@ -123,7 +124,7 @@ def _refuse_held(
     source: Argument,
     context: Context,
 ) -> None:
-    held = resolver.held(value.expr)
+    held = held_under(value.expr, resolver.scope)
     form = f"{spec.name}(...)@{value.pace}"
     if held is not None:
         rest = [argument for argument in node.arguments if argument is not source]

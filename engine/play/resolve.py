@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from engine.errors import TimeError
 from engine.indicators.registry import INDICATORS
 from engine.play import operators
-from engine.play.ast import At, Expr, Indicator, Literal, Param, Price, Ref, Type
+from engine.play.ast import At, Expr, Literal, Param, Price, Ref, Type
 from engine.play.calls import call_indicator
 from engine.play.functions import call_function, count_bars
 from engine.play.issues import Code, Issues, Mark, suggestion
 from engine.play.operators import Problem
+from engine.play.outputs import held_under, outputs_of, select
 from engine.play.quantity import literal_of
 from engine.play.scope import Definition, Scope, Value
 from engine.play.syntax import (
@@ -312,9 +313,9 @@ class Resolver:
         value = self._whole(node.of, context)
         if value is None:
             return None
-        outputs = self._outputs(value.expr)
+        outputs = outputs_of(value.expr, self.scope)
         if node.field in outputs:
-            expr = self._select(value.expr, node.field, outputs[node.field])
+            expr = select(value.expr, node.field, outputs[node.field])
             return Value(expr, value.pace)
         if outputs:
             what = f"unknown output {node.field!r}"
@@ -324,36 +325,8 @@ class Resolver:
             self.fail(context, Code.FIELD, node.mark, f"{what} has no field {node.field!r}")
         return None
 
-    def _outputs(self, expr: Expr) -> dict[str, Type]:
-        """The outputs of an indicator, of a series that is one, or of one under ``@tf``."""
-        while not isinstance(expr, Indicator):
-            if isinstance(expr, At):
-                expr = expr.expr
-                continue
-            if not isinstance(expr, Ref) or expr.field:
-                return {}
-            definition = self.scope.definitions[expr.id]
-            if definition.value is None:
-                return {}
-            expr = definition.value.expr
-        outputs = INDICATORS[expr.name].outputs
-        if expr.output and len(outputs) > 1:
-            return {}
-        return {output.name: output.type for output in outputs}
-
-    def _select(self, expr: Expr, field: str, type: Type) -> Expr:
-        """Output ``field`` of ``expr``; the single output of an indicator is the indicator."""
-        if expr.type is not Type.MULTI:
-            return expr
-        if isinstance(expr, At):
-            return At(self._select(expr.expr, field, type), expr.timeframe, type)
-        assert isinstance(expr, (Ref, Indicator))
-        if isinstance(expr, Ref):
-            return replace(expr, field=field, type=type)
-        return replace(expr, output=field, type=type)
-
     def _bare(self, expr: Expr, mark: Mark, context: Context) -> None:
-        outputs = ", ".join(self._outputs(expr))
+        outputs = ", ".join(outputs_of(expr, self.scope))
         self.fail(
             context,
             Code.OUTPUT_MISSING,
@@ -380,7 +353,7 @@ class Resolver:
         if value is None or n is None:
             return None
         if value.pace is not None and value.pace.ms > context.timeframe.ms:
-            held = self.held(value.expr)
+            held = held_under(value.expr, self.scope)
             bars = node.index.id if isinstance(node.index, Name) else str(n)
             inside = f"({expression_text(held.expr)})[{bars}]@{held.timeframe}" if held else None
             form = inside or "(...)[n]@tf"
@@ -401,18 +374,6 @@ class Resolver:
             self.fail(context, Code.TYPE, mark, "a constant has no look-back")
             return None
         return Value(operators.look_back(value.expr, n), value.pace)
-
-    def held(self, expr: Expr) -> At | None:
-        """The ``@tf`` an expression stands under as a whole, through names."""
-        while isinstance(expr, Ref):
-            definition = self.scope.definitions[expr.id]
-            if definition.value is None:
-                return None
-            inner = definition.value.expr
-            if expr.field:
-                inner = self._select(inner, expr.field, expr.type)
-            expr = inner
-        return expr if isinstance(expr, At) else None
 
     def _at(self, node: AtTimeframe, context: Context) -> Value | None:
         try:

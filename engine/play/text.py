@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.canonical import decimal_text
 from engine.indicators.registry import INDICATORS
 from engine.play.ast import At, Call, Expr, Indicator, Literal, Param, Price, Ref, Type
+from engine.play.quantity import DECIMAL, DURATION_MS
 
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _SYMBOLS |= {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -17,7 +18,8 @@ _LEVELS = {"or": _OR, "and": _AND, "not": _NOT, "add": _SUM, "sub": _SUM, "neg":
 _LEVELS |= {"mul": _PRODUCT, "div": _PRODUCT}
 _LEVELS |= dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _COMPARE)
 
-_DURATIONS = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000))
+#: Units of durations, the longest first.
+_DURATIONS = sorted(DURATION_MS.items(), key=lambda item: -item[1])
 
 
 def literal_text(literal: Literal) -> str:
@@ -32,8 +34,10 @@ def literal_text(literal: Literal) -> str:
     if literal.type is Type.R:
         return decimal_text(value) + "R"
     if literal.type is Type.DURATION:
-        unit, ms = next((u, m) for u, m in _DURATIONS if value % m == 0 or u == "m")
-        return decimal_text(value / Decimal(ms)) + unit
+        unit = next(
+            unit for unit, ms in _DURATIONS if not DECIMAL.remainder(value, ms) or unit == "m"
+        )
+        return decimal_text(DECIMAL.divide(value, DURATION_MS[unit])) + unit
     return decimal_text(value)
 
 
