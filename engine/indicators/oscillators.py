@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from numba import njit
 
+from engine.indicators import recursions
 from engine.indicators.columns import TILE, load, ratio, store, tile
 from engine.indicators.spec import (
     Block,
@@ -17,46 +16,32 @@ from engine.indicators.spec import (
     rma_bars,
 )
 
+_GAINS = recursions.CHANGE_CELLS
+_LOSSES = _GAINS + recursions.EXPONENTIAL_CELLS
+_RSI_CELLS = _LOSSES + recursions.EXPONENTIAL_CELLS
+
 
 @njit(cache=True, error_model="numpy")
 def rsi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
-    """State: values seen (to length + 1), the last one, averages of gains and of losses.
-
-    The two averages are advanced in one pass, so that the processor overlaps them.
-    """
     length = int(p[0])
-    alpha = 1.0 / length
-    seen, last, gains, losses = s[0], s[1], s[2], s[3]
     x = tile(hi - lo)
+    gains = tile(hi - lo)
+    losses = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, x)
+        recursions.change(x, n, gains, s, 0)
         for i in range(n):
-            entry = x[i]
-            if entry != entry:
-                continue
-            step = entry - last
-            last = entry
-            gain = step if step > 0.0 else 0.0
-            loss = -step if step < 0.0 else 0.0
-            if seen > length:
-                gains += alpha * (gain - gains)
-                losses += alpha * (loss - losses)
-                x[i] = 100.0 * ratio(gains, gains + losses)
-                continue
-            x[i] = math.nan
-            if seen > 0.0:
-                gains += gain
-                losses += loss
-            seen += 1.0
-            if seen > length:
-                gains /= length
-                losses /= length
-                x[i] = 100.0 * ratio(gains, gains + losses)
+            step = gains[i]
+            gains[i] = 0.0 if step < 0.0 else step
+            losses[i] = 0.0 if step > 0.0 else -step
+        recursions.rma(gains, n, gains, length, s, _GAINS)
+        recursions.rma(losses, n, losses, length, s, _LOSSES)
+        for i in range(n):
+            x[i] = 100.0 * ratio(gains[i], gains[i] + losses[i])
         store(F, outs[0], start, n, x)
-    s[0], s[1], s[2], s[3] = seen, last, gains, losses
 
 
 SPECS = (
@@ -69,7 +54,7 @@ SPECS = (
         params=(length_param(14, low=2),),
         outputs=outputs(),
         kernel=rsi_kernel,
-        state_size=lambda p: 4,
+        state_size=lambda p: _RSI_CELLS,
         first_valid=lambda p: int(p[0]),
         warmup_bars=lambda p, w: 1 + rma_bars(p[0], w),
     ),

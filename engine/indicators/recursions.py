@@ -2,7 +2,7 @@
 
 Each function advances state cells ``s[k:]`` over one tile. A missing input gives a missing output
 and leaves the state as it was, so leading gaps (the warm-up of an inner indicator) only postpone
-the seed. The form ``y + a * (x - y)`` keeps a flat input exactly flat.
+the seed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from numba import njit
 
 from engine.indicators.spec import Vector
 
-#: State cells of :func:`exponential`: inputs seen (up to the length), the sum or the average.
-EXPONENTIAL_CELLS = 2
+#: State cells of :func:`exponential`: inputs seen (up to the length); the average before the
+#: current group (before the seed: the first input); the group's own part (the seed's sum); place
+#: in the group; the group's first input.
+EXPONENTIAL_CELLS = 5
 #: State cells of :func:`change`: whether a value was seen, the last one.
 CHANGE_CELLS = 2
 
@@ -25,29 +27,64 @@ def exponential(x: Vector, n: int, y: Vector, length: int, alpha: float, s: Vect
 
     The first output is the mean of the first ``length`` inputs. EMA: alpha = 2 / (length + 1);
     Wilder's: alpha = 1 / length. ``x`` and ``y`` may be one array.
+
+    Inputs after the seed are taken in groups of four, counted from the seed: with r the first of
+    the group, y[j] = r + part[j] + (1 - alpha)^(j + 1) * (y before the group - r), where part is
+    the recursion over x - r from 0. The groups' parts do not wait for each other, and flat input
+    stays exactly flat.
     """
-    seen = s[k]
-    value = s[k + 1]
+    seen, base, part, place, first = s[k], s[k + 1], s[k + 2], s[k + 3], s[k + 4]
     i = 0
     while i < n and seen < length:
         entry = x[i]
         y[i] = math.nan
         if entry == entry:
+            base = entry if seen == 0.0 else base
+            part += entry - base
             seen += 1.0
-            value += entry
             if seen == length:
-                value /= length
-                y[i] = value
+                base += part / length
+                y[i] = base
         i += 1
-    for j in range(i, n):
-        entry = x[j]
-        if entry == entry:
-            value += alpha * (entry - value)
-            y[j] = value
+    keep = 1.0 - alpha
+    keep2 = keep * keep
+    keep3 = keep2 * keep
+    keep4 = keep3 * keep
+    while i < n:
+        if place == 0.0 and i + 4 <= n:
+            first = x[i]
+            u1, u2, u3 = x[i + 1] - first, x[i + 2] - first, x[i + 3] - first
+            whole = u1 + u2 + u3
+            if whole == whole:
+                gap = base - first
+                p1 = alpha * u1
+                p2 = keep * p1 + alpha * u2
+                part = keep * p2 + alpha * u3
+                y[i] = first + keep * gap
+                y[i + 1] = (first + p1) + keep2 * gap
+                y[i + 2] = (first + p2) + keep3 * gap
+                base = (first + part) + keep4 * gap
+                y[i + 3] = base
+                i += 4
+                continue
+        entry = x[i]
+        if entry != entry:
+            y[i] = math.nan
         else:
-            y[j] = math.nan
-    s[k] = seen
-    s[k + 1] = value
+            power = keep
+            if place == 0.0:
+                first = entry
+                part = 0.0
+            else:
+                part = keep * part + alpha * (entry - first)
+                power = keep2 if place == 1.0 else keep3 if place == 2.0 else keep4
+            y[i] = (first + part) + power * (base - first)
+            place += 1.0
+            if place == 4.0:
+                base = y[i]
+                place = 0.0
+        i += 1
+    s[k], s[k + 1], s[k + 2], s[k + 3], s[k + 4] = seen, base, part, place, first
 
 
 @njit(cache=True, error_model="numpy")

@@ -19,17 +19,23 @@ from engine.indicators.spec import (
     outputs,
 )
 
+_FAST = 1
+_SLOW = _FAST + recursions.EXPONENTIAL_CELLS
+_SIGNAL = _SLOW + recursions.EXPONENTIAL_CELLS
+_MACD_CELLS = _SIGNAL + recursions.EXPONENTIAL_CELLS
+
 
 @njit(cache=True, error_model="numpy")
 def without_first(x: Vector, n: int, y: Vector, count: int, s: Vector, k: int) -> None:
     """y = x with its first ``count`` defined values missing; one state cell: how many passed."""
-    passed = s[k]
     for i in range(n):
         y[i] = x[i]
-        if passed < count and x[i] == x[i]:
-            passed += 1.0
+    i = 0
+    while s[k] < count and i < n:
+        if x[i] == x[i]:
+            s[k] += 1.0
             y[i] = math.nan
-    s[k] = passed
+        i += 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -46,11 +52,11 @@ def macd_kernel(
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, x)
         without_first(x, n, line, slow - fast, s, 0)
-        recursions.ema(line, n, line, fast, s, 1)
-        recursions.ema(x, n, x, slow, s, 3)
+        recursions.ema(line, n, line, fast, s, _FAST)
+        recursions.ema(x, n, x, slow, s, _SLOW)
         for i in range(n):
             line[i] -= x[i]
-        recursions.ema(line, n, signal, smooth, s, 5)
+        recursions.ema(line, n, signal, smooth, s, _SIGNAL)
         for i in range(n):
             x[i] = line[i] - signal[i]
             line[i] = line[i] if signal[i] == signal[i] else math.nan
@@ -80,7 +86,7 @@ SPECS = (
         ),
         outputs=outputs("macd", "signal", "histogram"),
         kernel=macd_kernel,
-        state_size=lambda p: 1 + 3 * recursions.EXPONENTIAL_CELLS,
+        state_size=lambda p: _MACD_CELLS,
         first_valid=lambda p: int(p[1] + p[2]) - 2,
         warmup_bars=lambda p, w: ema_bars(p[1], w) + ema_bars(p[2], w),
         rule=fast_below_slow,

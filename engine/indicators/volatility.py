@@ -26,28 +26,41 @@ TRUE_RANGE_CELLS = 2
 
 
 @njit(cache=True, error_model="numpy")
+def _reach(high: float, low: float, last: float) -> float:
+    up = abs(high - last)
+    down = abs(low - last)
+    reach = high - low
+    reach = up if up > reach else reach
+    return down if down > reach else reach
+
+
+@njit(cache=True, error_model="numpy")
 def true_range(
     high: Vector, low: Vector, close: Vector, n: int, y: Vector, s: Vector, k: int
 ) -> None:
     """y = the largest of high - low, |high - last close|, |low - last close|.
 
-    Missing on the first bar; a bar with anything missing is passed over. ``y`` may be ``high``.
+    Missing on the first bar; a bar with anything missing is passed over. ``y`` is not an input.
     """
     seen = s[k]
     last = s[k + 1]
+    gaps = 0
     for i in range(n):
-        top, bottom, end = high[i], low[i], close[i]
+        gaps += 1 if high[i] + low[i] + close[i] != high[i] + low[i] + close[i] else 0
+    if gaps == 0 and seen > 0.0:
+        y[0] = _reach(high[0], low[0], last)
+        for i in range(1, n):
+            y[i] = _reach(high[i], low[i], close[i - 1])
+        s[k + 1] = close[n - 1]
+        return
+    for i in range(n):
         y[i] = math.nan
-        if top + bottom + end != top + bottom + end:
-            continue
-        if seen > 0.0:
-            reach = top - bottom
-            up = abs(top - last)
-            down = abs(bottom - last)
-            reach = up if up > reach else reach
-            y[i] = down if down > reach else reach
-        seen = 1.0
-        last = end
+        whole = high[i] + low[i] + close[i]
+        if whole == whole:
+            if seen > 0.0:
+                y[i] = _reach(high[i], low[i], last)
+            seen = 1.0
+            last = close[i]
     s[k] = seen
     s[k + 1] = last
 
@@ -60,14 +73,15 @@ def atr_kernel(
     high = tile(hi - lo)
     low = tile(hi - lo)
     close = tile(hi - lo)
+    y = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, high)
         load(F, ins[1], start, n, low)
         load(F, ins[2], start, n, close)
-        true_range(high, low, close, n, high, s, 0)
-        recursions.rma(high, n, high, length, s, TRUE_RANGE_CELLS)
-        store(F, outs[0], start, n, high)
+        true_range(high, low, close, n, y, s, 0)
+        recursions.rma(y, n, y, length, s, TRUE_RANGE_CELLS)
+        store(F, outs[0], start, n, y)
 
 
 @njit(cache=True, error_model="numpy")

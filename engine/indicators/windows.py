@@ -57,25 +57,58 @@ def with_history(x: Vector, n: int, length: int, s: Vector, k: int) -> Vector:
 
 @njit(cache=True, error_model="numpy")
 def _direct_mean(w: Vector, n: int, length: int, m: Vector) -> None:
+    """Differences to the oldest bar, summed oldest first; four bars of all windows per pass."""
     for i in range(n):
         m[i] = 0.0
-    for j in range(1, length):
+    oldest = w[:n]
+    j = 1
+    while j + 4 <= length:
+        a, b, e, f = w[j : j + n], w[j + 1 : j + 1 + n], w[j + 2 : j + 2 + n], w[j + 3 : j + 3 + n]
         for i in range(n):
-            m[i] += w[i + j] - w[i]
+            about = oldest[i]
+            m[i] = (((m[i] + (a[i] - about)) + (b[i] - about)) + (e[i] - about)) + (f[i] - about)
+        j += 4
+    while j < length:
+        a = w[j : j + n]
+        for i in range(n):
+            m[i] += a[i] - oldest[i]
+        j += 1
     for i in range(n):
-        m[i] = w[i] + m[i] / length
+        m[i] = oldest[i] + m[i] / length
 
 
 @njit(cache=True, error_model="numpy")
-def _direct_deviation(w: Vector, n: int, length: int, ddof: int, m: Vector, d: Vector) -> None:
+def _direct_moments(w: Vector, n: int, length: int, m: Vector, d: Vector) -> None:
+    """m = mean, bit for bit that of :func:`_direct_mean`; d = summed squared differences to it.
+
+    Both are about the oldest bar of the window. It lies within sqrt(length) deviations of the
+    mean (Samuelson's inequality), so at most a factor ``length`` of the precision cancels.
+    """
     for i in range(n):
+        m[i] = 0.0
         d[i] = 0.0
-    for j in range(length):
+    oldest = w[:n]
+    j = 1
+    while j + 4 <= length:
+        a, b, e, f = w[j : j + n], w[j + 1 : j + 1 + n], w[j + 2 : j + 2 + n], w[j + 3 : j + 3 + n]
         for i in range(n):
-            off = w[i + j] - m[i]
+            about = oldest[i]
+            t, u, v, z = a[i] - about, b[i] - about, e[i] - about, f[i] - about
+            m[i] = (((m[i] + t) + u) + v) + z
+            d[i] = (((d[i] + t * t) + u * u) + v * v) + z * z
+        j += 4
+    while j < length:
+        a = w[j : j + n]
+        for i in range(n):
+            off = a[i] - oldest[i]
+            m[i] += off
             d[i] += off * off
+        j += 1
     for i in range(n):
-        d[i] = math.sqrt(d[i] / (length - ddof))
+        total = m[i]
+        spread = d[i] - total * total / length
+        d[i] = 0.0 if spread < 0.0 else spread  # below 0 only by rounding
+        m[i] = oldest[i] + total / length
 
 
 @njit(cache=True, error_model="numpy")
@@ -89,60 +122,69 @@ def _begin_blocks(length: int, s: Vector, k: int) -> None:
 @njit(cache=True, error_model="numpy")
 def _close_block(length: int, s: Vector, k: int) -> None:
     """Turn the finished block's bars into sums from each of them to the block's end."""
-    bars, sums, squares = k + _HEAD, k + _HEAD + length, k + _HEAD + 2 * length
-    reference = s[bars + length - 1]
+    bars = s[k + _HEAD : k + _HEAD + length]
+    sums = s[k + _HEAD + length : k + _HEAD + 2 * length]
+    squares = s[k + _HEAD + 2 * length : k + _HEAD + 3 * length]
+    reference = bars[length - 1]
     total = 0.0
     square = 0.0
-    for i in range(length - 1, -1, -1):
-        off = s[bars + i] - reference
+    for i in range(length):
+        off = bars[length - 1 - i] - reference
         total += off
         square += off * off
-        s[sums + i] = total
-        s[squares + i] = square
+        sums[length - 1 - i] = total
+        squares[length - 1 - i] = square
     s[k + _REF_LAST] = reference
 
 
 @njit(cache=True, error_model="numpy")
 def _block_moments(
-    x: Vector, n: int, length: int, ddof: int, m: Vector, d: Vector, s: Vector, k: int, i0: int
+    x: Vector, n: int, length: int, m: Vector, d: Vector, s: Vector, k: int, i0: int
 ) -> None:
-    """Mean and deviation of long windows; block sums are about a bar inside the window."""
+    """m = mean, d = summed squared differences to it, of long windows.
+
+    A window is the end of the last block and the beginning of the current one; each part is
+    summed about a bar that is inside the window, so nothing large cancels.
+    """
     if s[k + _BEGUN] == 0.0:
         _begin_blocks(length, s, k)
-    bars, sums, squares = k + _HEAD, k + _HEAD + length, k + _HEAD + 2 * length
-    reference, last = s[k + _REF], s[k + _REF_LAST]
-    total, square = s[k + _SUM], s[k + _SQUARES]
     place = i0 % length
-    for i in range(n):
-        entry = x[i]
+    i = 0
+    while i < n:
         if place == 0:
             _close_block(length, s, k)
-            last = s[k + _REF_LAST]
-            reference = entry
-            total = 0.0
-            square = 0.0
-        s[bars + place] = entry
-        off = entry - reference
-        total += off
-        square += off * off
-        all_sum = total
-        all_square = square
-        place += 1
-        if place < length:
-            older = length - place
-            shift = last - reference
-            tail = s[sums + place]
-            all_sum += tail + older * shift
-            all_square += s[squares + place] + 2.0 * shift * tail + older * shift * shift
-        else:
-            place = 0
-        m[i] = reference + all_sum / length
-        spread = all_square - all_sum * all_sum / length
-        if spread < 0.0:  # rounding of a flat window
-            spread = 0.0
-        d[i] = math.sqrt(spread / (length - ddof))
-    s[k + _REF], s[k + _REF_LAST] = reference, last
-    s[k + _SUM], s[k + _SQUARES] = total, square
+            s[k + _REF] = x[i]
+            s[k + _SUM] = 0.0
+            s[k + _SQUARES] = 0.0
+        run = min(n - i, length - place)
+        bars = s[k + _HEAD + place : k + _HEAD + place + run]
+        reference, total, square = s[k + _REF], s[k + _SUM], s[k + _SQUARES]
+        entries, means, spreads = x[i : i + run], m[i : i + run], d[i : i + run]
+        for j in range(run):
+            bars[j] = entries[j]
+            off = entries[j] - reference
+            total += off
+            square += off * off
+            means[j] = total
+            spreads[j] = square
+        s[k + _SUM], s[k + _SQUARES] = total, square
+        shared = min(run, length - 1 - place)  # windows that still reach into the last block
+        tails = s[k + _HEAD + length + place + 1 : k + _HEAD + length + place + 1 + shared]
+        tail_squares = s[
+            k + _HEAD + 2 * length + place + 1 : k + _HEAD + 2 * length + place + 1 + shared
+        ]
+        shift = s[k + _REF_LAST] - reference
+        for j in range(shared):
+            reach = (length - 1 - place - j) * shift
+            means[j] += tails[j] + reach
+            spreads[j] += tail_squares[j] + shift * (2.0 * tails[j] + reach)
+        for j in range(run):
+            total = means[j]
+            spread = spreads[j] - total * total / length
+            spreads[j] = 0.0 if spread < 0.0 else spread  # below 0 only by rounding
+            means[j] = reference + total / length
+        i += run
+        place = (place + run) % length
 
 
 @njit(cache=True, error_model="numpy")
@@ -151,7 +193,7 @@ def mean(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int, i0: int) 
     if length <= DIRECT_MAX:
         _direct_mean(with_history(x, n, length, s, k), n, length, y)
     else:
-        _block_moments(x, n, length, 0, y, np.empty(n), s, k, i0)
+        _block_moments(x, n, length, y, np.empty(n), s, k, i0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -161,7 +203,9 @@ def mean_deviation(
     """m = mean and d = standard deviation (divisor ``length - ddof``) of the last ``length``."""
     if length <= DIRECT_MAX:
         w = with_history(x, n, length, s, k)
-        _direct_mean(w, n, length, m)
-        _direct_deviation(w, n, length, ddof, m, d)
+        _direct_moments(w, n, length, m, d)
     else:
-        _block_moments(x, n, length, ddof, m, d, s, k, i0)
+        _block_moments(x, n, length, m, d, s, k, i0)
+    share = 1.0 / (length - ddof)
+    for i in range(n):
+        d[i] = math.sqrt(d[i] * share)
