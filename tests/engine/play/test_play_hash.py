@@ -34,7 +34,7 @@ series:
   ema_h: ema(hl2, 50)@1h
   bb: bbands(close, 20, std=wide)
 setups:
-  up: close > ema_h and not bb.bandwidth < 1
+  up: close > ema_h and not bb.bandwidth < 1 and macd(close).signal > 0
 rules:
   enter_long: up and cross_above(ema_f, ema_s)
   exit_long:
@@ -138,6 +138,7 @@ OTHER_MEANING = {
     "timeframe": ("ema(hl2, 50)@1h", "ema(hl2, 50)@2h"),
     "where @ stands": ("bb.lower[1]", "bb.lower[1]@1h"),
     "output": ("bb.lower[1]", "bb.upper[1]"),
+    "output of a call": ("macd(close).signal", "macd(close).histogram"),
     "look-back": ("bb.lower[1]", "bb.lower[2]"),
     "comparison": ("close > ema_h", "close >= ema_h"),
     "sides of a comparison": ("close > ema_h", "ema_h < close"),
