@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engine.errors import LockstepError, QualityError
+from tasks.generate import generate_market, store_generated
 from tasks.quality import QualityReport, Status, check_columns, check_snapshot, check_stored
 from tasks.store import Interval, Series, Store
 from tests.tasks.store.samples import HOUR, MINUTE, ROOT, T0, candles, run
@@ -204,6 +205,19 @@ def test_funding_events_are_checked(change: Any, expected: set[str], status: Sta
     assert expected <= failed(report)
     assert report.status is status
     assert report.suite == "funding"
+
+
+def test_a_generated_market_passes(tmp_path: Path) -> None:
+    market = generate_market("BTCUSDT", T0, T0 + 30 * 24 * HOUR, seed=42)
+    store = Store(tmp_path, "backtest")
+    with store.writer() as writer:
+        store_generated(writer, market)
+        statuses = {str(series): check_stored(writer, series).status for series in writer.series()}
+    assert statuses == {
+        "BTCUSDT funding": Status.PASS,
+        "BTCUSDT kline 1m": Status.PASS,
+        "BTCUSDT mark 1m": Status.PASS,
+    }
 
 
 def test_the_stored_series_is_checked_with_its_coverage_and_mark_and_recorded(
