@@ -1,0 +1,32 @@
+"""Print a digest of every indicator's outputs and state; run in processes that differ."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+
+from engine.indicators import INDICATORS
+from tests.engine.indicators.driving import advance, defaults, market
+
+BARS = 260
+
+
+def digests() -> dict[str, str]:
+    """Indicator -> SHA-256 over its outputs and state, defaults and one long window, in chunks."""
+    columns = market(BARS, 12)
+    columns["close"][100] = float("nan")
+    found = {}
+    for name, spec in INDICATORS.items():
+        digest = hashlib.sha256()
+        variants = [defaults(spec)]
+        if any(param.name == "length" for param in spec.params):
+            variants.append(defaults(spec, length=77))
+        for params in variants:
+            for array in advance(spec, params, columns, cuts=(3, 150)):
+                digest.update(array.tobytes())
+        found[name] = digest.hexdigest()
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{name} {digest}\n" for name, digest in digests().items()))

@@ -1,0 +1,85 @@
+"""Agreement with TA-Lib 0.8 from the first common bar, on random and on real bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from engine.indicators import INDICATORS, compute, get
+from tests.engine.indicators.driving import Columns, market, rows_of
+from tests.engine.indicators.oracles import CASES, Case, disagreement
+
+EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def columns_of(path: Path) -> Columns:
+    table = pq.read_table(path)
+    names = ("open", "high", "low", "close", "volume")
+    columns = {name: table[name].to_numpy().astype(np.float64) for name in names}
+    columns["open_ms"] = table["ts"].to_numpy().astype(np.float64)
+    return columns
+
+
+@pytest.fixture(scope="module")
+def bitcoin(shared_data: Path) -> Columns:
+    return columns_of(shared_data / "klines" / "BTCUSDT_5m.parquet")
+
+
+@pytest.fixture(scope="module")
+def cardano_runs(shared_data: Path) -> list[Columns]:
+    """The five longest runs without a hole: a coin of small price with bars without a trade."""
+    whole = columns_of(shared_data / "klines" / "ADAUSDT_1m_gappy.parquet")
+    edges = np.flatnonzero(np.diff(whole["open_ms"]) != 60_000) + 1
+    runs = [
+        {name: column[a:b] for name, column in whole.items()}
+        for a, b in zip([0, *edges], [*edges, len(whole["open_ms"])], strict=True)
+    ]
+    return sorted(runs, key=lambda run: -len(run["close"]))[:5]
+
+
+def check(case: Case, columns: Columns) -> None:
+    spec = get(case.name)
+    given = dict(zip(spec.inputs, rows_of(spec, columns), strict=True))
+    ours = compute(case.name, given, **case.params)
+    oracle = case.oracle(columns)
+    assert oracle
+    for output, expected in oracle.items():
+        if len(expected) > spec.first_valid(spec.resolve(case.params)):
+            problem = disagreement(ours[output], expected, case.scale(columns), case.degenerate)
+            assert not problem, f"{case} {output}: {problem}"
+
+
+@EVERY_CASE
+@pytest.mark.parametrize("price", [0.004, 1.0, 60_000.0])
+def test_random_bars(case: Case, price: float) -> None:
+    for seed in (1, 2):
+        check(case, market(3000, seed, price=price, tick=price * 1e-4))
+
+
+@pytest.mark.realdata
+@EVERY_CASE
+def test_bitcoin_five_minutes(case: Case, bitcoin: Columns) -> None:
+    check(case, bitcoin)
+
+
+@pytest.mark.realdata
+@EVERY_CASE
+def test_cardano_runs_with_silent_bars(case: Case, cardano_runs: list[Columns]) -> None:
+    for run in cardano_runs:
+        check(case, run)
+
+
+def test_a_wrong_value_is_seen() -> None:
+    """The rule itself: a late start, a gap and a relative error of 2e-9 are all refused."""
+    oracle = np.array([np.nan, 10.0, 20.0, 30.0])
+    assert disagreement(oracle.copy(), oracle, 0.0, None) == ""
+    assert disagreement(np.array([1.0, 10.0, 20.0, 30.0]), oracle, 0.0, None)
+    assert disagreement(np.array([np.nan, np.nan, 20.0, 30.0]), oracle, 0.0, None)
+    assert disagreement(np.array([np.nan, 10.0, 20.0 * (1 + 2e-9), 30.0]), oracle, 0.0, None)
+
+
+def test_every_case_names_a_registered_indicator() -> None:
+    assert {case.name for case in CASES} <= set(INDICATORS)
