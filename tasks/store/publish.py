@@ -76,7 +76,7 @@ def _publish_series(
             times = columns[layout.time]
             if not len(times):
                 continue
-            name, size = write_object(objects, layout.snapshot_table(columns))
+            name, size = write_object(objects, layout.arrow(columns))
             entry = {
                 "month": month,
                 "rows": len(times),

@@ -27,45 +27,61 @@ USUAL_FUNDING_MIN = 480
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The table, the time column and the value columns of a kind; ``integers`` are int64."""
+    """The table, the time column and the value columns of a kind.
+
+    ``integers`` are int64, the other columns float64; ``optional`` may be unknown: NaN in columns
+    and files, NULL in the database. ``keys`` name the columns that tell series apart.
+    """
 
     table: str
+    keys: tuple[str, ...]
     time: str
     values: tuple[str, ...]
     integers: tuple[str, ...]
+    optional: str
 
     def key(self, series: Series) -> list[Any]:
-        """The values that select a series' rows, for :meth:`condition`."""
+        """The values of ``keys`` for a series."""
         if series.kind is Kind.FUNDING:
             return [series.symbol]
         return [series.symbol, series.kind.price, series.timeframe_text]
 
-    def condition(self, alias: str = "") -> str:
-        """The SQL condition that selects a series' rows."""
-        dot = f"{alias}." if alias else ""
-        names = ("symbol",) if self.table == "funding" else ("symbol", "kind", "timeframe")
-        return " AND ".join(f"{dot}{name} = ?" for name in names)
+    def condition(self, alias: str) -> str:
+        """The SQL condition that selects a series' rows, its values being parameters."""
+        return " AND ".join(f"{alias}.{name} = ?" for name in self.keys)
 
-    def stage(self, series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
-        """Rows as an Arrow table with the table's column names; NaN becomes NULL."""
+    def staged(self) -> str:
+        """The SQL query of registered rows called ``arrow_rows``, unknown values as NULL."""
+        plain = ", ".join(name for name in self.values if name != self.optional)
+        unknown = f"nullif({self.optional}, 'NaN'::DOUBLE) AS {self.optional}"
+        return f"SELECT {self.time}, {plain}, {unknown} FROM arrow_rows"
+
+    def stored(self) -> str:
+        """The SQL select list of stored rows, unknown values as NaN."""
+        plain = ", ".join(name for name in self.values if name != self.optional)
+        unknown = f"coalesce({self.optional}::DOUBLE, 'NaN'::DOUBLE) AS {self.optional}"
+        return f"{self.time}, {plain}, {unknown}"
+
+    def arrow(self, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
+        """Columns as an Arrow table without nulls, sharing their memory.
+
+        Built from buffers, because Arrow's own conversions import pandas (a third of a second).
+        """
         import pyarrow as pa
 
-        names = ("symbol",) if self.table == "funding" else ("symbol", "kind", "timeframe")
-        n = len(columns[self.time])
-        arrays: dict[str, Any] = {
-            name: pa.repeat(pa.scalar(value, pa.string()), n)
-            for name, value in zip(names, self.key(series), strict=True)
-        }
-        arrays[self.time] = pa.array(columns[self.time], pa.int64())
-        for name in self.values:
-            arrays[name] = pa.array(columns[name], from_pandas=True)
+        arrays = {}
+        for name in (self.time, *self.values):
+            dtype, kind = (np.int64, pa.int64()) if name in self.integers else (float, pa.float64())
+            column = np.ascontiguousarray(columns[name], dtype)
+            arrays[name] = pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
         return pa.table(arrays)
 
-    def snapshot_table(self, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
-        """Rows as a snapshot keeps them: plain numbers, NaN for unknown, no nulls."""
-        import pyarrow as pa
-
-        return pa.table({name: columns[name] for name in (self.time, *self.values)})
+    def columns(self, table: pa.Table) -> dict[str, npt.NDArray[Any]]:
+        """Columns of an Arrow table of this layout, which has no nulls."""
+        return {
+            name: column_values(table, name, np.int64 if name in self.integers else np.float64)
+            for name in (self.time, *self.values)
+        }
 
     def empty(self) -> dict[str, npt.NDArray[Any]]:
         """Columns of no rows."""
@@ -74,24 +90,38 @@ class Layout:
             for name in (self.time, *self.values)
         }
 
-    def columns(self, table: pa.Table) -> dict[str, npt.NDArray[Any]]:
-        """Columns of an Arrow table of this layout; NULL becomes NaN."""
-        import pyarrow as pa
-
-        columns: dict[str, npt.NDArray[Any]] = {}
-        for name in (self.time, *self.values):
-            column = table.column(name)
-            if name in self.integers:
-                columns[name] = column.to_numpy().astype(np.int64, copy=False)
-            else:
-                columns[name] = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
-        return columns
-
 
 _CANDLES = Layout(
-    "klines", "open_ms", ("open", "high", "low", "close", "volume", "turnover"), ("open_ms",)
+    table="klines",
+    keys=("symbol", "kind", "timeframe"),
+    time="open_ms",
+    values=("open", "high", "low", "close", "volume", "turnover"),
+    integers=("open_ms",),
+    optional="turnover",
 )
-_FUNDING = Layout("funding", "ts_ms", ("rate_e8", "interval_min"), ("ts_ms", "rate_e8"))
+_FUNDING = Layout(
+    table="funding",
+    keys=("symbol",),
+    time="ts_ms",
+    values=("rate_e8", "interval_min"),
+    integers=("ts_ms", "rate_e8"),
+    optional="interval_min",
+)
+
+
+def column_values(table: pa.Table, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """A column without nulls as numpy, sharing its memory where it lies in one piece.
+
+    Read from the buffers, because Arrow's own conversion imports pandas.
+    """
+    pieces = [
+        np.frombuffer(chunk.buffers()[1], dtype)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in table.column(name).chunks
+        if len(chunk)
+    ]
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
 
 
 def layout_of(kind: Kind) -> Layout:

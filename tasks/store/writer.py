@@ -25,7 +25,7 @@ import numpy.typing as npt
 from engine.canonical import canonical_bytes
 from engine.errors import DataError, LockRequired
 from tasks.store.intervals import Interval, merge, runs, subtract
-from tasks.store.rows import Layout, layout_of, months_of, row_ends, support_bound
+from tasks.store.rows import Layout, column_values, layout_of, months_of, row_ends, support_bound
 from tasks.store.series import Series
 
 if TYPE_CHECKING:
@@ -115,10 +115,9 @@ class StoreWriter:
         with self._transaction():
             if fresh:
                 changed, revised = times, 0
-                self._append(series, layout, layout.stage(series, columns), progress)
+                self._append(series, layout, layout.arrow(columns), progress)
             else:
-                stage = layout.stage(series, columns)
-                changed, revised = self._merge(series, layout, stage, progress)
+                changed, revised = self._merge(series, layout, layout.arrow(columns), progress)
             self._replace_coverage(series, merge([*before, *covered]))
             self._mark_unpublished(series, months_of(changed))
         return Ingested(
@@ -259,9 +258,8 @@ class StoreWriter:
         """Stored rows with times in ``[since_ms, until_ms)``, in order, as ingest takes them."""
         layout = layout_of(series.kind)
         table = self.arrow(
-            f"SELECT {layout.time}, {', '.join(layout.values)} FROM {layout.table}"
-            f" WHERE {layout.condition()} AND {layout.time} >= ? AND {layout.time} < ?"
-            f" ORDER BY {layout.time}",
+            f"SELECT {layout.stored()} FROM {layout.table} AS k WHERE {layout.condition('k')}"
+            f" AND {layout.time} >= ? AND {layout.time} < ? ORDER BY {layout.time}",
             [*layout.key(series), since_ms, until_ms],
         )
         return layout.columns(table)
@@ -273,78 +271,72 @@ class StoreWriter:
         return self._connection.sql(query, params=parameters).to_arrow_table()
 
     def _append(
-        self, series: Series, layout: Layout, stage: pa.Table, progress: Progress | None
+        self, series: Series, layout: Layout, rows: pa.Table, progress: Progress | None
     ) -> None:
         """Insert rows that cannot meet stored ones."""
         assert self._connection is not None
-        for start in range(0, stage.num_rows, CHUNK_ROWS):
-            chunk = stage.slice(start, CHUNK_ROWS)
-            self._connection.register("stage", chunk)
-            self._run(f"INSERT INTO {layout.table} BY NAME SELECT * FROM stage", [])
-            self._connection.unregister("stage")
+        names = ", ".join((*layout.keys, layout.time, *layout.values))
+        keys = ", ".join("?" for _ in layout.keys)
+        insert = f"INSERT INTO {layout.table} ({names}) SELECT {keys}, {layout.time}, "
+        insert += f"{', '.join(layout.values)} FROM ({layout.staged()})"
+        for start in range(0, rows.num_rows, CHUNK_ROWS):
+            chunk = rows.slice(start, CHUNK_ROWS)
+            self._connection.register("arrow_rows", chunk)
+            self._run(insert, layout.key(series))
+            self._connection.unregister("arrow_rows")
             if progress:
-                progress(start + chunk.num_rows, stage.num_rows)
+                progress(start + chunk.num_rows, rows.num_rows)
 
     def _merge(
-        self, series: Series, layout: Layout, stage: pa.Table, progress: Progress | None
+        self, series: Series, layout: Layout, rows: pa.Table, progress: Progress | None
     ) -> tuple[npt.NDArray[np.int64], int]:
         """Bring in rows that may meet stored ones: new ones appended, differing ones replaced.
 
         Returns the times of the rows that are new or changed, int64[k], and how many changed.
         """
         assert self._connection is not None
-        key, time_column = layout.key(series), layout.time
-        span = f"{layout.condition('k')} AND k.{time_column} BETWEEN ? AND ?"
-        bounds = [stage.column(time_column)[0].as_py(), stage.column(time_column)[-1].as_py()]
-        self._connection.register("stage", stage)
-        try:
-            revised: npt.NDArray[np.int64] = np.empty(0, np.int64)
-            for name in layout.values:
-                differs = f"s.{name} IS NOT NULL AND k.{name} IS DISTINCT FROM s.{name}"
-                joined = f"stage s JOIN {layout.table} k ON k.{time_column} = s.{time_column}"
-                times = self.arrow(
-                    f"SELECT s.{time_column} AS t FROM {joined} WHERE {span} AND {differs}",
-                    [*key, *bounds],
-                )
-                if not times.num_rows:
-                    continue
-                self._run(
-                    f"INSERT INTO revisions SELECT ?, ?, ?, s.{time_column}, '{name}', k.{name},"
-                    f" s.{name}, ? FROM {joined} WHERE {span} AND {differs}",
-                    [*_key(series), time.time_ns() // 1_000_000, *key, *bounds],
-                )
-                self._run(
-                    f"UPDATE {layout.table} AS k SET {name} = s.{name} FROM stage s"
-                    f" WHERE k.{time_column} = s.{time_column} AND {span} AND {differs}",
-                    [*key, *bounds],
-                )
-                revised = np.union1d(revised, times.column("t").to_numpy())
-            added = self.arrow(
-                f"SELECT s.* FROM stage s ANTI JOIN (SELECT {time_column} FROM {layout.table} k"
-                f" WHERE {span}) USING ({time_column}) ORDER BY s.{time_column}",
-                [*key, *bounds],
+        at = layout.time
+        times = column_values(rows, at, np.int64)
+        span = f"{layout.condition('k')} AND k.{at} BETWEEN ? AND ?"
+        bounds = [*layout.key(series), int(times[0]), int(times[-1])]
+        self._connection.register("arrow_rows", rows)
+        stage = f"({layout.staged()}) AS s"
+        revised: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        for name in layout.values:
+            joined = f"{stage} JOIN {layout.table} AS k ON k.{at} = s.{at}"
+            differs = f"{span} AND s.{name} IS NOT NULL AND k.{name} IS DISTINCT FROM s.{name}"
+            found = self.arrow(f"SELECT s.{at} AS at FROM {joined} WHERE {differs}", bounds)
+            if not found.num_rows:
+                continue
+            self._run(
+                f"INSERT INTO revisions SELECT ?, ?, ?, s.{at}, '{name}', k.{name}, s.{name}, ?"
+                f" FROM {joined} WHERE {differs}",
+                [*_key(series), time.time_ns() // 1_000_000, *bounds],
             )
-        finally:
-            self._connection.unregister("stage")
+            self._run(
+                f"UPDATE {layout.table} AS k SET {name} = s.{name} FROM {stage}"
+                f" WHERE k.{at} = s.{at} AND {differs}",
+                bounds,
+            )
+            revised = np.union1d(revised, column_values(found, "at", np.int64))
+        self._connection.unregister("arrow_rows")
+        known = self.arrow(f"SELECT k.{at} AS at FROM {layout.table} AS k WHERE {span}", bounds)
+        new = ~np.isin(times, column_values(known, "at", np.int64))
+        columns = layout.columns(rows)
+        added = layout.arrow({name: column[new] for name, column in columns.items()})
         self._append(series, layout, added, None)
         if progress:
-            progress(stage.num_rows, stage.num_rows)
-        return np.union1d(revised, added.column(time_column).to_numpy()), len(revised)
+            progress(rows.num_rows, rows.num_rows)
+        return np.union1d(revised, times[new]), len(revised)
 
     def _replace_coverage(self, series: Series, intervals: list[Interval]) -> None:
-        assert self._connection is not None
-        import pyarrow as pa
-
         self._run(
             "DELETE FROM coverage WHERE symbol = ? AND kind = ? AND timeframe = ?", _key(series)
         )
-        columns = zip(*intervals, strict=True) if intervals else ((), ())
-        starts, ends = (pa.array(column, pa.int64()) for column in columns)
-        self._connection.register("intervals", pa.table({"start_ms": starts, "end_ms": ends}))
         self._run(
-            "INSERT INTO coverage SELECT ?, ?, ?, start_ms, end_ms FROM intervals", _key(series)
+            "INSERT INTO coverage SELECT ?, ?, ?, unnest(?::BIGINT[]), unnest(?::BIGINT[])",
+            [*_key(series), [start for start, _ in intervals], [end for _, end in intervals]],
         )
-        self._connection.unregister("intervals")
 
     def _mark_unpublished(self, series: Series, months: list[str]) -> None:
         known = self.unpublished(series)
