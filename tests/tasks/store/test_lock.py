@@ -197,6 +197,7 @@ from tasks.store import Store
 (series,) = Store(Path(sys.argv[1]), "backtest").snapshot().series()
 Store(Path(sys.argv[1]), "backtest").snapshot().bars(
     "BTCUSDT", "kline", "1m", series.first_ms, series.until_ms)
-print(series.rows, series.first_ms, [m for m in ("duckdb", "pandas", "prefect") if m in sys.modules])
+loaded = [name for name in ("duckdb", "pandas", "prefect") if name in sys.modules]
+print(series.rows, series.first_ms, loaded)
 """
     assert run(code, tmp_path) == f"3 {T0} []\n"
