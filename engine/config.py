@@ -1,0 +1,326 @@
+"""The run config: everything a backtest assumes that is not strategy.
+
+One pydantic model, from a YAML file and ``--set key=value``. Unknown keys are errors, and so are
+keys and values whose behaviour is not built (code ``NOT_BUILT``): nothing is accepted and ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engine.canonical import decimal_text
+from engine.errors import ConfigError
+from engine.exchange.instrument import OVERRIDABLE, Instrument
+from engine.timeframe import Timeframe
+
+E7 = 10**7
+E8 = 10**8
+#: Largest account the ledger's integers hold, USDT.
+MAX_EQUITY = Decimal(10**10)
+
+_RATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(bps|%)")
+_RATE_UNITS = {"bps": Decimal("0.0001"), "%": Decimal("0.01")}
+
+#: Keys the design names whose behaviour does not exist yet.
+KEYS_NOT_BUILT = ("on_stop_beyond_liquidation",)
+#: Values not built, by key: what is legal until they are.
+_BUILT = {
+    "latency_ms": (0,),
+    "participation": ("none",),
+    "trigger_by": ("last",),
+    "liquidation": ("off",),
+    "gaps": ("refuse",),
+}
+
+
+class _Problem(ValueError):
+    """A value that is refused, with the code of the ConfigError it becomes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number")
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number") from None
+    if not number.is_finite():
+        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number")
+    return number
+
+
+def parse_rate(value: Any) -> Decimal:
+    """A rate as a fraction: ``5.5bps`` and ``0.055%`` are 0.00055; a bare number has no unit and
+    is refused, unless it is 0 or already a Decimal fraction."""
+    if isinstance(value, Decimal):
+        rate = value
+    else:
+        text = str(value).strip()
+        match = _RATE.fullmatch(text)
+        if match is not None:
+            rate = Decimal(match[1]) * _RATE_UNITS[match[2]]
+        elif text in {"0", "0.0"}:
+            rate = Decimal(0)
+        else:
+            raise _Problem("CONFIG_INVALID", f"{value!r} is not a rate; write 5.5bps or 0.055%")
+    if not 0 <= rate < 1:
+        raise _Problem("CONFIG_INVALID", f"a rate lies between 0 and 100%, not at {value}")
+    if rate * E7 != (rate * E7).to_integral_value():
+        raise _Problem("CONFIG_INVALID", f"{value} is finer than 0.001bps")
+    return rate.normalize() + 0
+
+
+def _equity(value: Any) -> Decimal:
+    amount = _decimal(value)
+    if not 0 < amount <= MAX_EQUITY:
+        raise _Problem("CONFIG_INVALID", f"equity lies above 0 and up to {MAX_EQUITY} USDT")
+    if amount * E8 != (amount * E8).to_integral_value():
+        raise _Problem("CONFIG_INVALID", f"{value} USDT is finer than 1e-8")
+    return amount.normalize() + 0
+
+
+def _weight(value: Any) -> Decimal:
+    weight = _decimal(value)
+    if not 0 < weight < 1:
+        raise _Problem("CONFIG_INVALID", "warmup_weight lies between 0 and 1")
+    return weight.normalize() + 0
+
+
+def _positive(value: Any) -> Decimal:
+    number = _decimal(value)
+    if number <= 0:
+        raise _Problem("CONFIG_INVALID", f"{value} is not positive")
+    return number.normalize() + 0
+
+
+def _switch(value: Any) -> Any:
+    """YAML's booleans for on and off, as some readers resolve them."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _flag(value: Any) -> Any:
+    words = {"true": True, "false": False}
+    return words.get(value, value) if isinstance(value, str) else value
+
+
+def _word(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+Rate = Annotated[Decimal, BeforeValidator(parse_rate)]
+Positive = Annotated[Decimal, BeforeValidator(_positive)]
+Switch = Annotated[Literal["on", "off"], BeforeValidator(_switch)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fees(_Section):
+    """Fee rates as fractions of the filled notional."""
+
+    taker: Rate = Decimal("0.00055")
+    maker: Rate = Decimal("0.0002")
+
+
+class InstrumentOverrides(_Section):
+    """Facts that replace the snapshot's; None keeps it."""
+
+    tick_size: Positive | None = None
+    qty_step: Positive | None = None
+    min_qty: Positive | None = None
+    min_notional: Annotated[Decimal, BeforeValidator(_decimal)] | None = None
+    max_leverage: Positive | None = None
+
+
+class RunConfig(_Section):
+    """What a backtest assumes; the defaults are those of the outside contract.
+
+    Rates are fractions (5.5bps is ``Decimal("0.00055")``), money is USDT.
+    """
+
+    equity: Annotated[Decimal, BeforeValidator(_equity)] = Decimal(10_000)
+    fees: Fees = Field(default_factory=Fees)
+    slippage: Rate = Decimal("0.0002")
+    slippage_stop: Rate = Decimal("0.0005")
+    latency_ms: int = 0
+    warmup_weight: Annotated[Decimal, BeforeValidator(_weight)] = Decimal("0.001")
+    fill_timeframe: Annotated[str, BeforeValidator(str)] = Timeframe.M1.value
+    fill: Literal["through", "touch"] = "through"
+    path: Literal["pessimistic", "ohlc"] = "pessimistic"
+    brackets_on_entry_bar: Annotated[bool, BeforeValidator(_flag)] = True
+    participation: Annotated[str, BeforeValidator(_word)] = "none"
+    funding: Switch = "on"
+    mark: Literal["series", "last"] = "series"
+    trigger_by: Literal["last", "mark", "index"] = "last"
+    liquidation: Switch = "off"
+    gaps: Literal["refuse", "skip", "flat"] = "refuse"
+    end: Literal["close", "mark"] = "close"
+    instrument: InstrumentOverrides = Field(default_factory=InstrumentOverrides)
+
+    def __init__(self, **values: Any) -> None:
+        _refuse_unknown(values)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _config_error(error) from None
+        self._refuse_not_built()
+
+    def _refuse_not_built(self) -> None:
+        for key, built in _BUILT.items():
+            value = getattr(self, key)
+            if value not in built:
+                raise ConfigError(
+                    f"{key}={value} is not built yet",
+                    where=key,
+                    hint=f"--set {key}={built[0]}",
+                    code="NOT_BUILT",
+                )
+        if self.fill_timeframe not in {t.value for t in Timeframe}:
+            allowed = ", ".join(t.value for t in Timeframe)
+            raise ConfigError(
+                f"unknown timeframe {self.fill_timeframe!r}",
+                where="fill_timeframe",
+                hint=f"one of {allowed}",
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
+        """The config of nested or dotted keys; raises ConfigError naming the key."""
+        return cls(**_nested(values))
+
+    @property
+    def overrides(self) -> dict[str, Decimal]:
+        """Instrument facts this config replaces, by name."""
+        found = {name: getattr(self.instrument, name) for name in OVERRIDABLE}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def instrument_for(self, snapshot: Instrument) -> Instrument:
+        """The snapshot's facts with this config's overrides applied."""
+        return snapshot.with_overrides(self.overrides)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every value, exact and with its unit in the name: what enters a run's identity."""
+        return {
+            "equity_e8": int(self.equity * E8),
+            "fees": {
+                "taker_e7": int(self.fees.taker * E7),
+                "maker_e7": int(self.fees.maker * E7),
+            },
+            "slippage_e7": int(self.slippage * E7),
+            "slippage_stop_e7": int(self.slippage_stop * E7),
+            "latency_ms": self.latency_ms,
+            "warmup_weight": decimal_text(self.warmup_weight),
+            "fill_timeframe": self.fill_timeframe,
+            "fill": self.fill,
+            "path": self.path,
+            "brackets_on_entry_bar": self.brackets_on_entry_bar,
+            "participation": self.participation,
+            "funding": self.funding,
+            "mark": self.mark,
+            "trigger_by": self.trigger_by,
+            "liquidation": self.liquidation,
+            "gaps": self.gaps,
+            "end": self.end,
+            "instrument": {name: decimal_text(value) for name, value in self.overrides.items()},
+        }
+
+    @classmethod
+    def from_resolved(cls, values: Mapping[str, Any]) -> RunConfig:
+        """The inverse of :meth:`resolved`, independent of any default (M19)."""
+        given = dict(values)
+        fees = {name: Decimal(given["fees"][f"{name}_e7"]) / E7 for name in ("taker", "maker")}
+        plain = {
+            "equity": Decimal(given.pop("equity_e8")) / E8,
+            "slippage": Decimal(given.pop("slippage_e7")) / E7,
+            "slippage_stop": Decimal(given.pop("slippage_stop_e7")) / E7,
+        }
+        return cls(**{**given, **plain, "fees": fees})
+
+
+def parse_set(assignments: Iterable[str]) -> dict[str, Any]:
+    """Nested values of ``key=value`` texts; a key given twice or without value raises ConfigError.
+
+    >>> parse_set(["fees.taker=5.5bps", "end=mark"])
+    {'fees': {'taker': '5.5bps'}, 'end': 'mark'}
+    """
+    flat: dict[str, Any] = {}
+    for text in assignments:
+        key, sign, value = text.partition("=")
+        key, value = key.strip(), value.strip()
+        if not sign or not key or not value:
+            raise ConfigError(f"{text!r} is not key=value", where="--set", hint="--set end=mark")
+        if key in flat:
+            raise ConfigError(f"{key} is set twice", where="--set")
+        flat[key] = value
+    return _nested(flat)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys opened up; a mapping as value is kept and merged."""
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{key!r} is not a key", where="run config")
+        section, dot, name = key.partition(".")
+        part = {name: value} if dot else value
+        held = out.get(section)
+        if isinstance(held, dict) and isinstance(part, Mapping):
+            out[section] = {**held, **part}
+        elif section in out:
+            raise ConfigError(f"{section} is given twice", where=section)
+        else:
+            out[section] = dict(part) if isinstance(part, Mapping) else part
+    return out
+
+
+def _keys() -> list[str]:
+    nested = {"fees": Fees, "instrument": InstrumentOverrides}
+    names: list[str] = []
+    for key in RunConfig.model_fields:
+        section = nested.get(key)
+        names += [f"{key}.{name}" for name in section.model_fields] if section else [key]
+    return names
+
+
+def _refuse_unknown(values: Mapping[str, Any]) -> None:
+    known = _keys()
+    sections = {name.partition(".")[0] for name in known if "." in name}
+    for key, value in values.items():
+        if key in KEYS_NOT_BUILT:
+            raise ConfigError(
+                f"{key} is not built yet", where=key, hint="leave it out", code="NOT_BUILT"
+            )
+        names = [key]
+        if key in sections and isinstance(value, Mapping):
+            names = [f"{key}.{name}" for name in value]
+        for name in names:
+            if name in known or (name in sections and isinstance(value, BaseModel)):
+                continue
+            if name in sections:
+                hint = "write " + ", ".join(k for k in known if k.startswith(f"{name}."))
+                raise ConfigError(f"{name} is a section", where=name, hint=hint)
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+            raise ConfigError(f"unknown key {name!r}", where=name, hint=hint, code="CONFIG_UNKNOWN")
+
+
+def _config_error(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, _Problem):
+        return ConfigError(str(cause), where=where, code=cause.code)
+    expected = first.get("ctx", {}).get("expected")
+    hint = f"one of {expected}" if expected else ""
+    return ConfigError(f"{where}: {first['msg']}", where=where, hint=hint)

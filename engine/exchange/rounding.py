@@ -1,0 +1,60 @@
+"""Rounding to ticks, lots and steps: one definition for simulation and live (H17).
+
+``round_to_step`` is for the edges, in ``Decimal``; the ``mul_div_*`` functions are exact integer
+products for the compiled exchange: every product of a price, quantity or rate goes through them.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Literal
+
+from numba import njit
+
+#: Wide enough for every quotient of two finite prices or quantities met here to be exact.
+_EXACT = Context(prec=80)
+
+
+def round_to_step(
+    value: Decimal | str | int, step: Decimal | str | int, mode: Literal["floor", "ceil"]
+) -> Decimal:
+    """The multiple of ``step`` at or below (``floor``) or at or above (``ceil``) ``value``.
+
+    Exact for any step, also 0.5, 25 or 3; floats are refused, since they are not what was meant.
+
+    >>> round_to_step("1234.56789", "0.5", "floor")
+    Decimal('1234.5')
+    """
+    if isinstance(value, float) or isinstance(step, float):
+        raise TypeError("give prices and quantities as text or Decimal, not as float")
+    value, step = Decimal(value), Decimal(step)
+    if not step > 0:
+        raise ValueError(f"a step is positive, not {step}")
+    rounding = ROUND_FLOOR if mode == "floor" else ROUND_CEILING
+    count = _EXACT.divide(value, step).to_integral_value(rounding)
+    return _EXACT.multiply(count, step)
+
+
+@njit(cache=True)
+def mul_div_floor(a: int, b: int, d: int) -> int:
+    """floor(a * b / d) exactly, for ``d > 0`` and ``a >= 0``, where only ``a * b`` would overflow:
+    ``a = q d + r`` gives ``q b + floor(r b / d)``."""
+    return (a // d) * b + (a % d) * b // d
+
+
+@njit(cache=True)
+def mul_div_ceil(a: int, b: int, d: int) -> int:
+    """ceil(a * b / d) exactly; see :func:`mul_div_floor`."""
+    return (a // d) * b - (-((a % d) * b) // d)
+
+
+@njit(cache=True)
+def floor_to(value: int, step: int) -> int:
+    """The multiple of ``step`` at or below ``value``."""
+    return value // step * step
+
+
+@njit(cache=True)
+def ceil_to(value: int, step: int) -> int:
+    """The multiple of ``step`` at or above ``value``."""
+    return -(-value // step) * step
