@@ -38,8 +38,6 @@ START_PRICES = {
     "BTCUSDT": Decimal(64_000),
     "ETHUSDT": Decimal(3_200),
     "SOLUSDT": Decimal(150),
-    "XRPUSDT": Decimal("0.6"),
-    "DOGEUSDT": Decimal("0.15"),
     "ADAUSDT": Decimal("0.45"),
 }
 OTHER_START_PRICE = Decimal(100)

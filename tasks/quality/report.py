@@ -13,7 +13,7 @@ from engine.timeframe import format_ms
 from tasks.store.series import Kind
 
 #: Version of the report's JSON shape.
-REPORT_SCHEMA = 1
+REPORT_SCHEMA: Literal[1] = 1
 Severity = Literal["error", "warning"]
 
 

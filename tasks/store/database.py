@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DATABASE_FILE = "market.duckdb"
 SEAL_FILE = "seal.json"
-_CONFIG = {
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }

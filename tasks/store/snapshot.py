@@ -26,6 +26,7 @@ from tasks.store.series import Kind, Series, SeriesInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
     from engine.exchange.instrument import Instrument
 
 
@@ -202,7 +203,7 @@ class Snapshot:
         return hash_value(self.day_digests(symbol, kind, timeframe, since_ms, until_ms))
 
     def _entry(self, series: Series) -> Mapping[str, Any]:
-        entry = self._entries.get(series)
+        entry: Mapping[str, Any] | None = self._entries.get(series)
         if entry is not None:
             return entry
         same = [str(s) for s in self._entries if s.symbol == series.symbol]

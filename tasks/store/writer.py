@@ -31,6 +31,7 @@ from tasks.store.series import Series
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
     from engine.exchange.instrument import Instrument
 
 Progress = Callable[[int, int], None]
@@ -43,7 +44,7 @@ CHUNK_ROWS = 131_072
 
 
 def under_lock(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R]:
-    """Mark a mutating function; its writer must be inside the lock context.
+    """Guard a function that uses a writer: outside the lock context it raises LockRequired.
 
     The writer is the function's first argument, or its second where the first is a store.
     """
@@ -55,12 +56,11 @@ def under_lock(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate
         )
         if writer is None or not writer.locked:
             raise LockRequired(
-                f"{function.__name__} changes the store, and the write lock is not held",
+                f"{function.__name__} needs the write lock, which is not held",
                 hint="use the writer inside `with store.writer() as writer:`",
             )
         return function(*args, **kwargs)
 
-    guarded.mutates = True  # type: ignore[attr-defined]
     return guarded
 
 
