@@ -19,7 +19,7 @@ from tasks.store.objects import object_path, write_durably, write_object
 from tasks.store.rows import layout_of, month_bounds
 from tasks.store.schema import SCHEMA_VERSION
 from tasks.store.series import Series
-from tasks.store.writer import Progress, StoreWriter
+from tasks.store.writer import Progress, StoreWriter, under_lock
 
 #: Version of the manifest's own shape.
 MANIFEST_VERSION = 1
@@ -31,6 +31,7 @@ def snapshots_directory(store: Path) -> Path:
     return store / "snapshots"
 
 
+@under_lock
 def publish(writer: StoreWriter, progress: Progress | None = None) -> str:
     """Publish what the store holds now; the snapshot's id (64 hex)."""
     directory = snapshots_directory(writer.directory)
