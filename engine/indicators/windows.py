@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from engine.indicators.spec import Vector
 
@@ -25,14 +26,18 @@ DIRECT_MAX = 64
 _BEGUN, _REF, _REF_LAST, _SUM, _SQUARES, _HEAD = 0, 1, 2, 3, 4, 5
 
 
+@register_jitable
 def history_cells(length: float) -> int:
     """State cells of :func:`with_history`."""
     return int(length)
 
 
+@register_jitable
 def moment_cells(length: float) -> int:
     """State cells of :func:`mean` and :func:`mean_deviation`."""
-    return history_cells(length) if length <= DIRECT_MAX else _HEAD + 3 * int(length)
+    if length <= DIRECT_MAX:
+        return int(length)
+    return _HEAD + 3 * int(length)
 
 
 @njit(cache=True, error_model="numpy")

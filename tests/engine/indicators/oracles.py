@@ -119,3 +119,13 @@ for fast, slow, signal in ((12, 26, 9), (3, 40, 5), (2, 3, 1), (19, 20, 30)):
             median_close,
         )
     )
+
+for n in (2, 3, 5, 10, 20, 64, 65, 150):
+    for name, kind in (("wma", 2), ("dema", 3), ("tema", 4), ("trima", 5)):
+        CASES.append(
+            Case(name, {"length": n}, lambda c, n=n, k=kind: single(talib.MA(c["close"], n, k)))
+        )
+    CASES.append(Case("kama", {"length": n}, lambda c, n=n: single(talib.KAMA(c["close"], n))))
+    CASES.append(
+        Case("linreg", {"length": n}, lambda c, n=n: single(talib.LINEARREG(c["close"], n)))
+    )

@@ -161,3 +161,28 @@ def test_prices_are_used_as_named() -> None:
     columns = {"open": [1, 2, 3.0], "high": [4, 5, 9.0], "low": [0, 1, 2.0], "close": [2, 3, 7.0]}
     sums = {name: compute("sma", {name: x}, length=3)["value"][-1] for name, x in columns.items()}
     assert sums == {"open": 2.0, "high": 6.0, "low": 1.0, "close": 4.0}
+
+
+def test_zlma_carries_the_value_forward_by_its_lag() -> None:
+    """Length 3, lag 1: 2x - x[1] of 1 3 2 6 is - 5 1 10; seed 16/3 at bar 3; then 2*4 - 6 = 2."""
+    out = compute("zlma", {"close": [1, 3, 2, 6, 4]}, length=3)["value"]
+    equal(out, [NAN, NAN, NAN, 16 / 3, 16 / 3 + (2 - 16 / 3) / 2])
+
+
+def test_vwma_weighs_by_volume_and_is_missing_without_any() -> None:
+    bars = {"close": [10, 20, 30, 30], "volume": [1, 3, 0, 0]}
+    equal(compute("vwma", bars, length=2)["value"], [NAN, 70 / 4, 20, NAN])
+
+
+def test_alma_is_a_gaussian_in_the_window() -> None:
+    """Length 3, sigma 3, offset 0.5: width 1, centre 1, weights e^-1/2, 1, e^-1/2."""
+    side = 0.6065306597126334
+    out = compute("alma", {"close": [1, 2, 9]}, length=3, sigma=3, offset=0.5)["value"]
+    equal(out, [NAN, NAN, (1 * side + 2 + 9 * side) / (1 + 2 * side)])
+
+
+def test_hma_rounds_half_and_root_down() -> None:
+    """Length 5: half 2, root 2. WMA 5 of 1..6 is 11/3, 14/3; WMA 2 there 14/3, 17/3;
+    twice the second less the first: 17/3, 20/3; WMA 2 of those: (17 + 40)/9 = 19/3."""
+    out = compute("hma", {"close": [1, 2, 3, 4, 5, 6]}, length=5)["value"]
+    equal(out, [NAN] * 5 + [19 / 3])
