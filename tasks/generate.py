@@ -117,7 +117,7 @@ def generate_market(
             hint=f"one of {', '.join(PATTERNS)}",
             code="PATTERN_UNKNOWN",
         )
-    minutes = _window_minutes(since_ms, until_ms)
+    minutes = window_minutes(since_ms, until_ms)
     if seed < 0:
         raise DataError(f"seed {seed} is negative", hint="give a whole number from 0 up")
     instrument = Instrument.default(symbol)
@@ -188,7 +188,8 @@ def store_generated(writer: StoreWriter, market: GeneratedMarket) -> int:
     return 2 * len(market.klines) + len(market.funding_ms)
 
 
-def _window_minutes(since_ms: int, until_ms: int) -> int:
+def window_minutes(since_ms: int, until_ms: int) -> int:
+    """Minutes of a window that can be generated; DataError if it cannot."""
     if since_ms % MINUTE_MS or until_ms % MINUTE_MS:
         raise DataError(
             f"a generated window begins and ends on a whole minute, not from {format_ms(since_ms)} "
