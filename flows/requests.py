@@ -1,0 +1,174 @@
+"""What the flows are asked to do: JSON-able parameters, and what is checked before any work.
+
+A request is everything a flow reads; a deployment passes the same. The ``inspect_*`` functions are
+the cheap checks that the command line makes before Prefect, which takes seconds, is imported: what
+they refuse is refused at once, and what they pass the flow checks again under the lock.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.canonical import sha256_hex
+from engine.errors import PlayError
+from engine.play import Play, loads_play
+from tasks.store import Series, Store
+from tasks.store.files import read_columns
+from tasks.store.validation import validate
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Holds the stores; see :class:`flows.home.Home`.
+    home: str
+    env: str
+
+    @property
+    def store(self) -> Store:
+        """The environment's store; StoreError if there is no such environment."""
+        return Store(Path(self.home), self.env)
+
+
+class ImportRequest(_Request):
+    """A file to import; ``timeframe`` is None for funding."""
+
+    file: str
+    symbol: str
+    kind: str
+    timeframe: str | None
+
+    @property
+    def series(self) -> Series:
+        return Series.of(self.symbol, self.kind, self.timeframe)
+
+
+class GenerateRequest(_Request):
+    """A market to generate over ``[since_ms, until_ms)``, epoch ms on whole minutes."""
+
+    pattern: str
+    symbol: str
+    since_ms: int
+    until_ms: int
+    seed: int
+
+
+class PlaySource(BaseModel):
+    """A play as it was read, once (M1): the text itself travels, so that no later change of the
+    file, and no other file, can take its place (M2). ``path`` only names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    text: str
+    source_sha256: str
+    play_hash: str
+    market: str
+
+    @classmethod
+    def of(cls, play: Play) -> PlaySource:
+        """The source of a loaded play, its market as resolved."""
+        text = play.source
+        if sha256_hex(text.encode()) != play.source_sha256:
+            text = "\ufeff" + text  # a byte-order mark is in the file but in no play's text
+        return cls(
+            path=play.path,
+            text=text,
+            source_sha256=play.source_sha256,
+            play_hash=play.play_hash,
+            market=play.market,
+        )
+
+    def load(self) -> Play:
+        """The very play that was read; PlayError if this text is not it."""
+        play = loads_play(self.text, self.path, market=self.market)
+        if (play.source_sha256, play.play_hash) != (self.source_sha256, self.play_hash):
+            raise PlayError(
+                "the play's text is not the one that was read",
+                where=self.path,
+                code="PLAY_CHANGED",
+            )
+        return play
+
+
+class BacktestRequest(_Request):
+    """A backtest: ``config`` is :meth:`RunConfig.resolved`'s tree; a window's end that is None is
+    that of the data held. ``verify``: rerun it in a fresh process; ``force``: compute it again
+    even if the run exists."""
+
+    artifacts: str
+    play: PlaySource
+    config: dict[str, Any]
+    since_ms: int | None
+    until_ms: int | None
+    verify: bool
+    force: bool
+
+
+class RerunRequest(BaseModel):
+    """A run to prove again from its manifest; ``pinned`` reads the snapshot it pinned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: str
+    artifacts: str
+    run: str
+    pinned: bool
+
+
+def inspect_import(request: ImportRequest, now_ms: int) -> dict[str, Any] | None:
+    """The report of an import that must be refused for its rows, or None if nothing is against it.
+
+    Raises DataError for a file that cannot be read, LockBusy if the store is being written.
+    """
+    store, series = request.store, request.series
+    columns = read_columns(Path(request.file), series.kind)
+    _, rejections = validate(series, columns, now_ms)
+    if not rejections.found:
+        with store.writer():
+            return None
+    return import_document(
+        request, rejected=rejections.listed(), rejected_rows=int(rejections.mask.sum())
+    )
+
+
+def import_document(
+    request: ImportRequest,
+    *,
+    rejected: list[tuple[int, str]],
+    rejected_rows: int,
+    **stored: Any,
+) -> dict[str, Any]:
+    """The import command's JSON document; ``stored`` replaces what an import of nothing reports."""
+    return {
+        "env": request.env,
+        "symbol": request.symbol,
+        "kind": request.kind,
+        "timeframe": request.timeframe,
+        "rows": 0,
+        "first_ms": None,
+        "last_ms": None,
+        "added": 0,
+        "revised": 0,
+        "rejected": [{"row": row, "reason": reason} for row, reason in rejected],
+        "rejected_rows": rejected_rows,
+        "quality": None,
+        "snapshot": None,
+        **stored,
+    }
+
+
+def inspect_generate(request: GenerateRequest) -> None:
+    """Raise DataError or InstrumentError for a market that cannot be generated, LockBusy if the
+    store is being written."""
+    from engine.timeframe import MINUTE_MS
+    from tasks.generate import generate_market, window_minutes
+
+    window_minutes(request.since_ms, request.until_ms)
+    until_ms = request.since_ms + MINUTE_MS
+    generate_market(request.symbol, request.since_ms, until_ms, request.seed, request.pattern)
+    with request.store.writer():
+        return
