@@ -39,23 +39,15 @@ _BUILT = {
 }
 
 
-class _Problem(ValueError):
-    """A value that is refused, with the code of the ConfigError it becomes."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number")
+        raise ValueError(f"{value!r} is not a number")
     try:
         number = Decimal(str(value))
     except InvalidOperation:
-        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number") from None
+        raise ValueError(f"{value!r} is not a number") from None
     if not number.is_finite():
-        raise _Problem("CONFIG_INVALID", f"{value!r} is not a number")
+        raise ValueError(f"{value!r} is not a number")
     return number
 
 
@@ -72,34 +64,34 @@ def parse_rate(value: Any) -> Decimal:
         elif text in {"0", "0.0"}:
             rate = Decimal(0)
         else:
-            raise _Problem("CONFIG_INVALID", f"{value!r} is not a rate; write 5.5bps or 0.055%")
+            raise ValueError(f"{value!r} is not a rate; write 5.5bps or 0.055%")
     if not 0 <= rate < 1:
-        raise _Problem("CONFIG_INVALID", f"a rate lies between 0 and 100%, not at {value}")
+        raise ValueError(f"a rate lies between 0 and 100%, not at {value}")
     if rate * E7 != (rate * E7).to_integral_value():
-        raise _Problem("CONFIG_INVALID", f"{value} is finer than 0.001bps")
+        raise ValueError(f"{value} is finer than 0.001bps")
     return rate.normalize() + 0
 
 
 def _equity(value: Any) -> Decimal:
     amount = _decimal(value)
     if not 0 < amount <= MAX_EQUITY:
-        raise _Problem("CONFIG_INVALID", f"equity lies above 0 and up to {MAX_EQUITY} USDT")
+        raise ValueError(f"equity lies above 0 and up to {MAX_EQUITY} USDT")
     if amount * E8 != (amount * E8).to_integral_value():
-        raise _Problem("CONFIG_INVALID", f"{value} USDT is finer than 1e-8")
+        raise ValueError(f"{value} USDT is finer than 1e-8")
     return amount.normalize() + 0
 
 
 def _weight(value: Any) -> Decimal:
     weight = _decimal(value)
     if not 0 < weight < 1:
-        raise _Problem("CONFIG_INVALID", "warmup_weight lies between 0 and 1")
+        raise ValueError("warmup_weight lies between 0 and 1")
     return weight.normalize() + 0
 
 
 def _positive(value: Any) -> Decimal:
     number = _decimal(value)
     if number <= 0:
-        raise _Problem("CONFIG_INVALID", f"{value} is not positive")
+        raise ValueError(f"{value} is not positive")
     return number.normalize() + 0
 
 
@@ -285,7 +277,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _keys() -> list[str]:
-    nested = {"fees": Fees, "instrument": InstrumentOverrides}
+    nested: dict[str, type[BaseModel]] = {"fees": Fees, "instrument": InstrumentOverrides}
     names: list[str] = []
     for key in RunConfig.model_fields:
         section = nested.get(key)
@@ -319,8 +311,8 @@ def _config_error(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
     cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, _Problem):
-        return ConfigError(str(cause), where=where, code=cause.code)
+    if isinstance(cause, ValueError):
+        return ConfigError(str(cause), where=where)
     expected = first.get("ctx", {}).get("expected")
     hint = f"one of {expected}" if expected else ""
     return ConfigError(f"{where}: {first['msg']}", where=where, hint=hint)

@@ -1,0 +1,97 @@
+"""Prices as integers: one pass from float64 columns to int32 units of 10^-k USDT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from engine.bars import Bars, FloatColumn
+from engine.errors import DataError
+from engine.exchange.instrument import MAX_PRICE_DECIMALS, Instrument, decimals_of
+from engine.timeframe import format_ms
+
+Units = npt.NDArray[np.int32]
+
+#: A price this close to a whole unit is that unit: far above a double's error, far below a unit.
+_TOLERANCE = 1e-3
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PriceColumns:
+    """Last and mark prices of the fill series, int32[n] in units of 10^-``decimals`` USDT.
+
+    ``mark_open`` and ``mark_close`` are the last price's own columns with ``mark=last``.
+    ``largest`` is the largest unit of all columns.
+    """
+
+    decimals: int
+    open: Units
+    high: Units
+    low: Units
+    close: Units
+    mark_open: Units
+    mark_close: Units
+    largest: int
+
+
+@njit(cache=True)
+def _convert(column, scale, out):
+    """Write ``column * scale`` as whole units; the index of the first value that is none or does
+    not fit, else -1, and the largest unit."""
+    largest = 0
+    for i in range(len(column)):
+        value = column[i] * scale
+        if not (value < _LARGEST):
+            return i, largest
+        unit = np.int64(value + 0.5)
+        if abs(value - unit) > _TOLERANCE:
+            return i, largest
+        out[i] = unit
+        largest = max(largest, unit)
+    return -1, largest
+
+
+def price_columns(bars: Bars, mark: Bars | None, instrument: Instrument) -> PriceColumns:
+    """Convert ``bars`` and ``mark`` (the same bars, or None for the last price) to units.
+
+    The unit is the finest step of tick, last and mark series. Raises DataError
+    ``PRICE_PRECISION`` when no unit of up to 8 decimals holds every price in int32.
+    """
+    columns = [bars.open, bars.high, bars.low, bars.close]
+    if mark is not None:
+        columns += [mark.open, mark.close]
+    decimals = decimals_of(instrument.tick_size)
+    while True:
+        units, bad, largest = _all_units(columns, 10.0**decimals)
+        if bad is None:
+            break
+        decimals += 1
+        if decimals > MAX_PRICE_DECIMALS or bad[1] * 10.0**decimals >= _LARGEST:
+            raise DataError(
+                f"the price {bad[1]!r} of {instrument.symbol} at "
+                f"{format_ms(int(bars.open_ms[bad[0]]))} is no whole number of price steps that "
+                "fit the ledger",
+                hint=f"the tick is {instrument.tick_size}",
+                code="PRICE_PRECISION",
+            )
+    mark_open, mark_close = (units[4], units[5]) if mark is not None else (units[0], units[3])
+    return PriceColumns(decimals, *units[:4], mark_open, mark_close, largest)
+
+
+def _all_units(
+    columns: list[FloatColumn], scale: float
+) -> tuple[list[Units], tuple[int, float] | None, int]:
+    units: list[Units] = []
+    largest = 0
+    for column in columns:
+        out = np.empty(len(column), np.int32)
+        bad, top = _convert(column, scale, out)
+        if bad >= 0:
+            return [], (int(bad), float(column[bad])), 0
+        units.append(out)
+        largest = max(largest, int(top))
+    return units, None, largest
