@@ -47,3 +47,18 @@ def ratio(a: float, b: float) -> float:
     if b == 0.0:
         return math.nan
     return a / b
+
+
+@njit(cache=True, error_model="numpy")
+def direction_of(new: float, old: float) -> float:
+    """1, -1 or 0 as ``new`` lies above, below or on ``old``; missing when either is.
+
+    Sums of prices that are equal in ticks may differ in their last bits: they are equal here.
+    The margin of 1e-12 is far below one tick of any price that fits 32-bit ticks (5e-10).
+    """
+    step = new - old
+    if abs(step) <= 1e-12 * (abs(new) + abs(old)):
+        return 0.0
+    if step > 0.0:
+        return 1.0
+    return -1.0 if step < 0.0 else math.nan

@@ -5,12 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from engine.errors import IndicatorError
-from engine.indicators import averages, oscillators, trend, volatility, weighted
+from engine.indicators import averages, oscillators, ranges, trend, volatility, weighted
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
 
 __all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get"]
 
-_FAMILIES = (averages, oscillators, trend, volatility, weighted)
+_FAMILIES = (averages, oscillators, ranges, trend, volatility, weighted)
 
 #: Declarations by name, in the order of names.
 INDICATORS: dict[str, IndicatorSpec] = {
