@@ -7,6 +7,7 @@ surroundings name (``PREFECT_API_URL``): a command must not hang on a server tha
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -35,6 +36,7 @@ def prepare(home: Home, *, verbose: bool = False) -> None:
         PREFECT_LOGGING_TO_API_ENABLED="false",
         NO_PROXY=_with_loopback(os.environ.get("NO_PROXY", "")),
     )
+    logging.getLogger("great_expectations").setLevel(level if verbose else "WARNING")
     for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE"):
         os.environ.pop(name, None)
 

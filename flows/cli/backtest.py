@@ -183,8 +183,7 @@ def _show_run(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _show_list(console: Console, runs: list[dict[str, Any]]) -> None:
-    from engine.timeframe import format_ms
-    from flows.cli.tables import listing
+    from flows.cli.tables import listing, minute
 
     rows = [
         (
@@ -192,7 +191,7 @@ def _show_list(console: Console, runs: list[dict[str, Any]]) -> None:
             run["play"],
             run["symbol"],
             run["problem"] or run["status"],
-            "-" if run["committed_ms"] is None else format_ms(run["committed_ms"])[:16],
+            "-" if run["committed_ms"] is None else minute(run["committed_ms"]),
         )
         for run in runs
     ]

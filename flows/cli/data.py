@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +64,7 @@ def import_(
         timeframe=timeframe if kind == "funding" else timeframe or "1m",
         env=env,
     )
-    document = inspect_import(request)
+    document = inspect_import(request, time.time_ns() // 1_000_000)
     if document is None:
         shell.orchestrate()
         from flows.imports import import_data
@@ -172,23 +173,22 @@ def _show_import(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _show_items(console: Console, document: Mapping[str, Any]) -> None:
-    from engine.timeframe import format_ms
-    from flows.cli.tables import listing
+    from flows.cli.tables import listing, minute
 
     console.print(
         f"environment {document['env']}, snapshot {document['snapshot'][:16]}", markup=False
     )
     console.print(
         listing(
-            ("symbol", "kind", "timeframe", "rows", "from", "until", "status", "holes"),
+            ("symbol", "kind", "timeframe", "rows", "from (UTC)", "until", "status", "holes"),
             [
                 (
                     item["symbol"],
                     item["kind"],
                     item["timeframe"] or "-",
                     f"{item['rows']:,}",
-                    format_ms(item["obtained"][0][0]),
-                    format_ms(item["obtained"][-1][1]),
+                    minute(item["obtained"][0][0]),
+                    minute(item["obtained"][-1][1]),
                     item["status"],
                     len(item["missing"]),
                 )

@@ -34,7 +34,8 @@ class Shell:
             return
         from rich.console import Console
 
-        render(Console(highlight=False))
+        width = None if sys.stdout.isatty() else 120
+        render(Console(highlight=False, width=width))
 
     def complain(self, failure: Failure) -> None:
         """One failure among several, on stderr."""

@@ -33,6 +33,13 @@ def facts(values: Mapping[str, Any]) -> Table:
     return table
 
 
+def minute(ms: int) -> str:
+    """Epoch ms as people read it in a table: ``2026-03-01 00:00`` UTC."""
+    from engine.timeframe import format_ms
+
+    return format_ms(ms)[:16].replace("T", " ")
+
+
 def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """``(name, value, unit)`` of each metric; a dash and the reason where it is undefined."""
     return [
