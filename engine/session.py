@@ -45,8 +45,8 @@ class Decision:
 
     ``ts_ms`` the close, epoch ms; ``action`` ``none``, ``enter_long``, ``exit_long+enter_short``,
     ``conflict`` ...; ``rule`` the ids of the alternatives that fired, joined by ``+``; ``values``
-    the play's series and setups at that close (setups 0 or 1, None where missing), given with
-    every action but ``none``.
+    the close and the play's series and setups there (truth values 0 or 1, None where missing),
+    given with every action but ``none``.
     """
 
     ts_ms: int

@@ -247,26 +247,21 @@ def decisions_table(
     times: Int64, actions: Int64, rules: Sequence[str], names: Sequence[str], values: Float64
 ) -> pa.Table:
     """One row per clock close at which something was decided. ``values`` float64[n, names] become
-    a map from series or setup to its value at that close, null where missing."""
-    n = len(times)
+    one struct a row: the close, series and setups by name, null where missing."""
     words = [action_name(action) for action in range(32)]
     schema = pa.schema(
         [
             pa.field("ts_ms", pa.int64(), metadata={"unit": "ms"}),
             pa.field("action", pa.string()),
             pa.field("rule", pa.string()),
-            pa.field("values", pa.map_(pa.string(), pa.float64())),
+            pa.field("values", pa.struct([pa.field(name, pa.float64()) for name in names])),
         ]
     )
-    keys = pa.array(list(names), pa.string()).take(
-        pa.array(np.tile(np.arange(len(names), dtype=np.int64), n))
-    )
-    offsets = np.arange(n + 1, dtype=np.int32) * len(names)
-    items = pa.array(values.reshape(-1), pa.float64(), from_pandas=True)
+    items = [pa.array(column, pa.float64(), from_pandas=True) for column in values.T]
     columns = [
         pa.array(times),
         pa.array(words, pa.string()).take(pa.array(actions)),
         pa.array(list(rules), pa.string()),
-        pa.MapArray.from_arrays(pa.array(offsets), keys, items),
+        pa.StructArray.from_arrays(items, fields=list(schema.field("values").type)),
     ]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -97,7 +97,7 @@ class FeaturePlan:
     ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
     ``stop`` and ``targets``: nodes of the measures they are multiples of, None without one.
-    ``values``: the series and setups recorded with a decision, by name.
+    ``values``: the close, series and setups recorded with a decision, by name.
     """
 
     clock: Timeframe
@@ -161,8 +161,9 @@ class _Compiler:
         return None if expr is None else self.expression(expr, self._play.clock)
 
     def _values(self) -> dict[str, int]:
-        """Every series and setup by id; a multi-output series by ``id.output``."""
-        found: dict[str, int] = {}
+        """The close, then every series and setup by id, a multi-output series by
+        ``id.output``."""
+        found = {"close": self._price("close", self._play.clock)}
         for id, expr in (*self._play.series, *self._play.setups):
             if expr.type is not Type.MULTI:
                 found[id] = self.expression(expr, self._play.clock)
