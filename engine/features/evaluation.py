@@ -192,7 +192,9 @@ class Features:
             truth=truth,
             alternative=alternative,
             stop_of=self._measure(plan.stop),
-            target_of=np.array([self._measure(node) for node in plan.targets]).reshape(-1, m),
+            target_of=np.array([self._measure(node) for node in plan.targets]).reshape(
+                len(plan.targets), m
+            ),
         )
 
     def _measure(self, node: int | None) -> Float64:
