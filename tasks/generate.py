@@ -214,10 +214,10 @@ def _simulate(  # type: ignore[no-untyped-def]
 
     ``regimes`` float64[r, 8] (the fields of ``Regime``), ``weights`` float64[r] cumulated, all 0
     where regimes follow each other in order; ``start`` the first open in ticks,
-    ``typical_lots`` lots per minute, ``funding_phase`` minutes since the last funding event. Random numbers, float64[n] each: normal
-    ``step``, ``upper``, ``lower``, ``basis``; uniform ``switch``, ``size``. Returns open, high,
-    low, close in ticks int64[4, n], the same of the mark, lots int64[n], and funding rates in 1e-8
-    int64[m].
+    ``typical_lots`` lots per minute, ``funding_phase`` minutes since the last funding event.
+    Random numbers, float64[n] each: normal ``step``, ``upper``, ``lower``, ``basis``; uniform
+    ``switch``, ``size``. Returns open, high, low, close in ticks int64[4, n], the same of the
+    mark, lots int64[n], and funding rates in 1e-8 int64[m].
     """
     n = len(step)
     prices = np.empty((4, n), np.int64)
