@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.errors import StoreError
 from tasks.store.database import check_seal, open_database
+from tasks.store.door import under_lock
 from tasks.store.imports import ImportReport, import_file
 from tasks.store.intervals import Interval, intersect, merge, subtract
 from tasks.store.lock import write_lock
@@ -21,7 +22,7 @@ from tasks.store.objects import Signature
 from tasks.store.publish import publish
 from tasks.store.series import Kind, Series, SeriesInfo
 from tasks.store.snapshot import Snapshot, open_snapshot
-from tasks.store.writer import Ingested, Progress, StoreWriter, under_lock
+from tasks.store.writer import Ingested, Progress, StoreWriter
 
 __all__ = [
     "ENVIRONMENTS",
@@ -86,7 +87,9 @@ class Store:
         ):
             writer = StoreWriter(self.env, self.directory, connection)
             try:
+                writer.settle()
                 yield writer
+                writer.settle()
             finally:
                 writer.release()
 

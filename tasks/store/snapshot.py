@@ -81,6 +81,11 @@ class Snapshot:
         entry = self._entry(Series.of(symbol, kind, timeframe))
         return [(start, end) for start, end in entry["coverage"]]
 
+    def known_absent(self, symbol: str, kind: str, timeframe: str | None = None) -> list[Interval]:
+        """The merged intervals for which the venue is known to have nothing."""
+        entry = self._entry(Series.of(symbol, kind, timeframe))
+        return [(start, end) for start, end in entry.get("known_absent", [])]
+
     def gaps(
         self, symbol: str, kind: str, timeframe: str | None, since_ms: int, until_ms: int
     ) -> list[Interval]:
@@ -103,8 +108,8 @@ class Snapshot:
         hole. ``turnover`` is None unless known for every bar; mark and index volumes are 0.
         """
         series = Series.of(symbol, kind, timeframe)
-        if series.timeframe is None:
-            raise DataError(f"{series} has no bars", hint="read it with Snapshot.funding")
+        if not series.kind.is_candles:
+            raise DataError(f"{series} has no bars", hint="read it with Snapshot.columns")
         window = self._window(series, since_ms, until_ms)
         if complete:
             self._require_cover(series, *window)
@@ -153,6 +158,23 @@ class Snapshot:
 
         facts = self._manifest["instruments"].get(symbol)
         return Instrument.from_dict(facts[-1]) if facts else None
+
+    def risk_tiers(self, symbol: str) -> list[dict[str, Any]] | None:
+        """The newest ladder of risk tiers stored for a symbol, lowest first; None if there is none.
+
+        Tiers as :class:`tasks.download.models.RiskTier` names their fields.
+        """
+        ladders = self._manifest.get("risk_tiers", {}).get(symbol)
+        return list(ladders[-1]["tiers"]) if ladders else None
+
+    def open_interest(
+        self, symbol: str, timeframe: str, since_ms: int, until_ms: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Open interest with times in ``[since_ms, until_ms)``: ``ts_ms`` int64[n] and values in
+        base units float64[n]."""
+        series = Series.of(symbol, Kind.OPEN_INTEREST, timeframe)
+        columns = self.columns(series, since_ms, until_ms)
+        return columns["ts_ms"], columns["value"]
 
     def generators(self, symbol: str, since_ms: int, until_ms: int) -> list[dict[str, Any]]:
         """Specs of the generated markets whose rows meet the window; empty for real data."""
