@@ -82,13 +82,28 @@ def under_lock(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> R:
-        door = next((a for a in (*args[:2], kwargs.get("writer")) if isinstance(a, Door)), None)
-        if door is None or not door.locked:
-            raise LockRequired(
-                f"{function.__name__} needs the write lock, which is not held",
-                hint="use the writer inside `with store.writer() as writer:`",
-            )
-        with door.turn:
-            return function(*args, **kwargs)
+        _open_door(function, args, kwargs)
+        return function(*args, **kwargs)
 
     return guarded
+
+
+def in_turn(method: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R]:
+    """Guard a door's own method as :func:`under_lock` does, and let one thread at a time in."""
+
+    @functools.wraps(method)
+    def guarded(*args: Any, **kwargs: Any) -> R:
+        with _open_door(method, args, kwargs).turn:
+            return method(*args, **kwargs)
+
+    return guarded
+
+
+def _open_door(function: Callable[..., Any], args: Any, kwargs: Any) -> Door:
+    door = next((a for a in (*args[:2], kwargs.get("writer")) if isinstance(a, Door)), None)
+    if door is None or not door.locked:
+        raise LockRequired(
+            f"{function.__name__} needs the write lock, which is not held",
+            hint="use the writer inside `with store.writer() as writer:`",
+        )
+    return door

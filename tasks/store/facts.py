@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.canonical import canonical_bytes
-from tasks.store.door import Door, under_lock
+from tasks.store.door import Door, in_turn
 
 if TYPE_CHECKING:
     from engine.exchange.instrument import Instrument
@@ -19,7 +19,7 @@ _PROVENANCE = ("valid_from_ms", "source")
 class FactsDoor(Door):
     """Facts are kept by the time they were first seen; a new row is made only on change."""
 
-    @under_lock
+    @in_turn
     def put_instrument(
         self, instrument: Instrument, received: Mapping[str, Any] | None = None
     ) -> bool:
@@ -43,7 +43,7 @@ class FactsDoor(Door):
             )
         return True
 
-    @under_lock
+    @in_turn
     def put_risk_tiers(
         self, symbol: str, valid_from_ms: int, tiers: Sequence[Mapping[str, Any]]
     ) -> bool:
@@ -63,7 +63,7 @@ class FactsDoor(Door):
             )
         return True
 
-    @under_lock
+    @in_turn
     def put_generated(
         self, symbol: str, since_ms: int, until_ms: int, spec: Mapping[str, Any]
     ) -> None:
@@ -75,12 +75,12 @@ class FactsDoor(Door):
             )
             self._run("INSERT INTO generated VALUES (?, ?, ?, ?)", row)
 
-    @under_lock
+    @in_turn
     def instruments(self) -> dict[str, list[dict[str, Any]]]:
         """Every dated instrument fact by symbol, oldest first."""
         return self._dated("instruments")
 
-    @under_lock
+    @in_turn
     def risk_tiers(self) -> dict[str, list[dict[str, Any]]]:
         """Every dated ladder by symbol, oldest first: ``{valid_from_ms, tiers}``."""
         query = "SELECT symbol, valid_from_ms, facts FROM risk_tiers ORDER BY symbol, valid_from_ms"
@@ -90,7 +90,7 @@ class FactsDoor(Door):
             found.setdefault(symbol, []).append(ladder)
         return found
 
-    @under_lock
+    @in_turn
     def generated(self) -> list[dict[str, Any]]:
         """The windows whose rows were generated: symbol, since_ms, until_ms, spec."""
         found = self._fetch("SELECT * FROM generated ORDER BY symbol, since_ms, until_ms", [])

@@ -7,21 +7,21 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.store.door import Door, under_lock
+from tasks.store.door import Door, in_turn
 from tasks.store.series import Series, series_key
 
 
 class RecordsDoor(Door):
     """Records are added and never changed, but for the end of a sync run that had begun."""
 
-    @under_lock
+    @in_turn
     def begin_sync(self, run_id: str, flow_run: str | None, request: Mapping[str, Any]) -> None:
         """Record that a sync began, with what was asked of it."""
         row = [run_id, flow_run, _now_ms(), json.dumps(request, sort_keys=True)]
         with self._transaction():
             self._run("INSERT INTO sync_runs VALUES (?, ?, ?, NULL, 'Running', ?, NULL)", row)
 
-    @under_lock
+    @in_turn
     def end_sync(
         self, run_id: str, state: str, items: Sequence[Mapping[str, Any]], snapshot: str | None
     ) -> None:
@@ -48,7 +48,7 @@ class RecordsDoor(Door):
                     ],
                 )
 
-    @under_lock
+    @in_turn
     def sync_runs(self) -> list[dict[str, Any]]:
         """Every sync, oldest first, with its items."""
         runs = self._arrow("SELECT * FROM sync_runs ORDER BY started_ms, run_id", []).to_pylist()
@@ -61,7 +61,7 @@ class RecordsDoor(Door):
             run["items"] = [item for item in items if item["run_id"] == run["run_id"]]
         return runs
 
-    @under_lock
+    @in_turn
     def put_quality_run(
         self,
         series: Series,
@@ -77,20 +77,20 @@ class RecordsDoor(Door):
         with self._transaction():
             self._run("INSERT INTO quality_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
-    @under_lock
+    @in_turn
     def put_ban(self, address: str, until_ms: int) -> None:
         """Remember that the venue refuses this machine until then (HTTP 403)."""
         with self._transaction():
             self._run("DELETE FROM venue_bans WHERE address = ?", [address])
             self._run("INSERT INTO venue_bans VALUES (?, ?)", [address, until_ms])
 
-    @under_lock
+    @in_turn
     def banned_until_ms(self, address: str) -> int | None:
         """Until when the venue at this address refuses this machine; None if it does not."""
         found = self._fetch("SELECT until_ms FROM venue_bans WHERE address = ?", [address])
         return int(found[0][0]) if found else None
 
-    @under_lock
+    @in_turn
     def put_repair(self, action: str, detail: Mapping[str, Any]) -> None:
         """Record one thing a repair did."""
         with self._transaction():
@@ -99,7 +99,7 @@ class RecordsDoor(Door):
                 [_now_ms(), action, json.dumps(detail, sort_keys=True)],
             )
 
-    @under_lock
+    @in_turn
     def repairs(self) -> list[dict[str, Any]]:
         """Everything repairs ever did, oldest first."""
         found = self._fetch("SELECT * FROM repairs ORDER BY recorded_at_ms, action, detail", [])

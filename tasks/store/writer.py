@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import DataError
-from tasks.store.door import under_lock
+from tasks.store.door import in_turn
 from tasks.store.facts import FactsDoor
 from tasks.store.intervals import Interval, intersect, merge, runs, subtract
 from tasks.store.journal import Journal, Page
@@ -66,7 +66,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
         self._journal.close()
         super().release()
 
-    @under_lock
+    @in_turn
     def settle(self) -> None:
         """Bring the staged pages into the tables, all of a series in one transaction."""
         self._settle()
@@ -82,7 +82,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
         finally:
             self._settling = False
 
-    @under_lock
+    @in_turn
     def stage(
         self, series: Series, columns: Mapping[str, npt.NDArray[Any]], window: Interval
     ) -> list[Interval]:
@@ -97,7 +97,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
         self._journal.append(Page(series, columns, window))
         return intersect(runs(times, row_ends(series, columns)), [window])
 
-    @under_lock
+    @in_turn
     def ingest(
         self,
         series: Series,
@@ -136,7 +136,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
             covered=tuple(covered),
         )
 
-    @under_lock
+    @in_turn
     def note_absent(self, series: Series, intervals: Iterable[Interval], run_id: str) -> None:
         """Record that a sync run asked for these intervals and the venue had nothing there.
 
@@ -156,13 +156,13 @@ class StoreWriter(FactsDoor, RecordsDoor):
                 row = [*series_key(series), start, end, run_id]
                 self._run("INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    @under_lock
+    @in_turn
     def note_before_launch(self, series: Series, interval: Interval) -> None:
         """Record that a symbol was not listed yet: nothing of the interval can exist."""
         with self._transaction():
             self._add_absence(series, subtract([interval], self.coverage(series)), BEFORE_LAUNCH)
 
-    @under_lock
+    @in_turn
     def known_absent(self, series: Series) -> list[Interval]:
         """The merged intervals for which the venue is known to have nothing."""
         return merge(
@@ -173,13 +173,13 @@ class StoreWriter(FactsDoor, RecordsDoor):
             )
         )
 
-    @under_lock
+    @in_turn
     def limit_coverage(self, series: Series, covered: Iterable[Interval]) -> None:
         """Replace what is claimed of a series; only a repair may do so, to what rows support."""
         with self._transaction():
             self._replace_coverage(series, merge(covered))
 
-    @under_lock
+    @in_turn
     def drop_repeated_rows(self, series: Series) -> int:
         """Remove copies of rows that are equal in every column; how many were removed."""
         layout = layout_of(series.kind)
@@ -197,19 +197,19 @@ class StoreWriter(FactsDoor, RecordsDoor):
             self._run("DROP TABLE kept", [])
         return before - self._count(layout, condition, key)
 
-    @under_lock
+    @in_turn
     def mark_published(self) -> None:
         """Forget which months had changed: a snapshot now holds them all."""
         with self._transaction():
             self._run("DELETE FROM unpublished", [])
 
-    @under_lock
+    @in_turn
     def series(self) -> list[Series]:
         """Every stored series, sorted."""
         found = self._fetch("SELECT DISTINCT symbol, kind, timeframe FROM coverage", [])
         return sorted(Series.of(*row) for row in found)
 
-    @under_lock
+    @in_turn
     def coverage(self, series: Series) -> list[Interval]:
         """The merged intervals known complete."""
         return merge(
@@ -220,7 +220,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
             )
         )
 
-    @under_lock
+    @in_turn
     def unpublished(self, series: Series) -> set[str]:
         """Months (``2026-03``) of a series whose rows changed since the last snapshot."""
         found = self._fetch(
@@ -230,12 +230,12 @@ class StoreWriter(FactsDoor, RecordsDoor):
         )
         return {month for (month,) in found}
 
-    @under_lock
+    @in_turn
     def store_id(self) -> str:
         """The id the store was given when it was created."""
         return str(self._fetch("SELECT store_id FROM store_info", [])[0][0])
 
-    @under_lock
+    @in_turn
     def revisions(self) -> pa.Table:
         """Every value the source rewrote: series, open_ms, field, old_value, new_value, when."""
         return self._arrow(
@@ -244,7 +244,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
             [],
         )
 
-    @under_lock
+    @in_turn
     def problems(self) -> list[str]:
         """What of the store's invariants does not hold, in words; empty when all hold.
 
@@ -271,7 +271,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
             ]
         return found
 
-    @under_lock
+    @in_turn
     def rows(self, series: Series, since_ms: int, until_ms: int) -> dict[str, npt.NDArray[Any]]:
         """Stored rows with times in ``[since_ms, until_ms)``, in order, as ingest takes them."""
         layout = layout_of(series.kind)
@@ -282,7 +282,7 @@ class StoreWriter(FactsDoor, RecordsDoor):
         )
         return layout.columns(table)
 
-    @under_lock
+    @in_turn
     def arrow(self, query: str, parameters: list[Any]) -> pa.Table:
         """The result of a SELECT as an Arrow table."""
         return self._arrow(query, parameters)
