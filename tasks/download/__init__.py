@@ -6,16 +6,15 @@ Every list is read through one :func:`paginate` (H16), every answer unwrapped in
 typed model (H15), every request sent through one limiter. May import ``engine``, ``tasks.store``.
 """
 
-from tasks.download.gateway import DEFAULT_URL, VenueGateway, endpoint_of
+from tasks.download.address import endpoint_of
+from tasks.download.gateway import VenueGateway
 from tasks.download.limiter import RequestLimiter
 from tasks.download.paginate import Page, paginate
-from tasks.download.plan import FACT_KINDS, Window, wanted_window
+from tasks.download.plan import Window, wanted_window
 from tasks.download.retry import RetryPolicy
 from tasks.download.sync import Outcome, SeriesWork, sync_facts, sync_series
 
 __all__ = [
-    "DEFAULT_URL",
-    "FACT_KINDS",
     "Outcome",
     "Page",
     "RequestLimiter",

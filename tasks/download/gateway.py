@@ -12,15 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from engine.errors import ConfigError, IpBanned, SchemaError, VenueError
+from engine.errors import IpBanned, SchemaError, VenueError
 from engine.exchange.intervals import candle_code, interest_code
+from tasks.download.address import endpoint_of, is_loopback
 from tasks.download.envelope import unwrap
 from tasks.download.limiter import RequestLimiter
 from tasks.download.models import (
@@ -44,8 +44,9 @@ from tasks.store import Interval, Kind, Series
 if TYPE_CHECKING:
     from pybit.unified_trading import HTTP
 
-DEFAULT_URL = "https://api.bybit.com"
 CATEGORY = "linear"
+#: The code of the error for a symbol the venue does not list.
+UNKNOWN_SYMBOL = "SYMBOL_UNKNOWN"
 #: Rows a page holds at most, by the venue's documentation of each endpoint.
 PAGE_ROWS = {
     Kind.KLINE: 1000,
@@ -71,32 +72,6 @@ class ClockReading:
     drift_ms: int
 
 
-def endpoint_of(url: str) -> str:
-    """The base address of REST calls; ConfigError unless https, or plain http on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return url.rstrip("/")
-    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
-        return url.rstrip("/")
-    plain = parts.scheme == "http"
-    raise ConfigError(
-        f"{url!r} is not a safe address of an exchange" if plain else f"{url!r} is no address",
-        where="--exchange-url, LOCKSTEP_EXCHANGE_URL",
-        hint="give https://..., or http://127.0.0.1:PORT for an exchange on this machine",
-        code="ENDPOINT_INSECURE" if plain else "ENDPOINT_INVALID",
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class VenueGateway:
     """Public market data of the venue at ``url``; may be used by many threads at once.
 
@@ -105,7 +80,7 @@ class VenueGateway:
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str,
         limiter: RequestLimiter | None = None,
         policy: RetryPolicy | None = None,
         *,
@@ -269,7 +244,7 @@ def _given_up(method: str, parameters: Mapping[str, Any], trouble: Trouble) -> V
     return VenueError(
         f"{method} {asked}".rstrip() + f" failed: {trouble.cause}",
         hint="sync again; what was obtained is kept",
-        code="SYMBOL_UNKNOWN" if _is_unknown_symbol(trouble.cause) else None,
+        code=UNKNOWN_SYMBOL if _is_unknown_symbol(trouble.cause) else None,
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from engine.errors import IpBanned
+from engine.errors import IpBanned, VenueError
 from engine.timeframe import format_ms
 
 REQUESTS_MAX, WINDOW_S = 600, 5.0
@@ -25,6 +25,7 @@ class RequestLimiter:
     """Lets requests through at the allowed rate, and none during a ban.
 
     ``now_ms`` is the host's time, ``monotonic`` and ``sleep`` are in seconds; tests give their own.
+    :meth:`stop` ends every wait and lets no further request through, also from another thread.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class RequestLimiter:
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._requests_max, self._window_s = requests_max, window_s
-        self._now_ms, self._monotonic, self._sleep = now_ms, monotonic, sleep
+        self._stopped = threading.Event()
+        self._now_ms, self._monotonic = now_ms, monotonic
+        self._sleep = sleep or self._stopped.wait
         self._sent: deque[float] = deque()
         self._paused_until = 0.0
         self._banned_until_ms: int | None = None
@@ -50,8 +53,13 @@ class RequestLimiter:
         return until if until is not None and self._now_ms() < until else None
 
     def acquire(self) -> None:
-        """Wait until a request may be sent, and count it; IpBanned while a ban is in force."""
+        """Wait until a request may be sent, and count it.
+
+        Raises IpBanned while a ban is in force, VenueError ``CANCELLED`` once stopped.
+        """
         while True:
+            if self._stopped.is_set():
+                raise VenueError("the sync was stopped", code="CANCELLED")
             until = self.banned_until_ms
             if until is not None:
                 raise IpBanned(
@@ -65,6 +73,10 @@ class RequestLimiter:
                     self._sent.append(self._monotonic())
                     return
             self._sleep(wait_s)
+
+    def stop(self) -> None:
+        """Let no further request through."""
+        self._stopped.set()
 
     def ban(self, until_ms: int) -> None:
         """Send nothing until then."""

@@ -17,9 +17,6 @@ from engine.timeframe import (
 from tasks.download.gateway import PAGE_ROWS
 from tasks.store import Interval, Kind, Series
 
-#: Kinds that are facts of a symbol, not rows of a series.
-INSTRUMENTS, RISK_TIERS = "instruments", "risk_tiers"
-FACT_KINDS = (INSTRUMENTS, RISK_TIERS)
 #: The longest time between funding events; they lie on whole hours counted from midnight UTC.
 FUNDING_STEP_MS = 8 * HOUR_MS
 Window = Interval

@@ -18,7 +18,6 @@ from tasks.download.gateway import VenueGateway
 from tasks.download.models import InstrumentInfo, RiskTier
 from tasks.download.pages import fetch_window
 from tasks.download.plan import (
-    INSTRUMENTS,
     Window,
     launched_from,
     page_windows,
@@ -26,6 +25,7 @@ from tasks.download.plan import (
 )
 from tasks.store import Interval, Series, StoreWriter, intersect, merge, subtract, under_lock
 from tasks.store.rows import layout_of
+from tasks.store.series import INSTRUMENTS
 
 Status = Literal["up_to_date", "complete", "partial", "failed"]
 #: ``(done, total)`` in pages.

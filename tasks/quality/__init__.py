@@ -7,6 +7,7 @@ column, then expected to be in bounds. May import ``engine`` and ``tasks.store``
 """
 
 from tasks.quality.check import check_columns, check_snapshot, check_stored
+from tasks.quality.page import render_quality, write_quality_page
 from tasks.quality.report import ExpectationResult, QualityReport, Status
 
 __all__ = [
@@ -16,4 +17,6 @@ __all__ = [
     "check_columns",
     "check_snapshot",
     "check_stored",
+    "render_quality",
+    "write_quality_page",
 ]

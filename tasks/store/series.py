@@ -11,6 +11,10 @@ from engine.timeframe import Timeframe, parse_timeframe
 
 _SYMBOL = re.compile(r"[A-Z0-9]{2,40}")
 
+#: Kinds that are dated facts of a symbol, not rows of a series.
+INSTRUMENTS, RISK_TIERS = "instruments", "risk_tiers"
+FACT_KINDS = (INSTRUMENTS, RISK_TIERS)
+
 
 class Kind(StrEnum):
     """A kind of market data, by the name the command line uses."""

@@ -275,21 +275,25 @@ class Snapshot:
         )
 
 
+def has_snapshot(store: Path) -> bool:
+    """Whether a store has a current snapshot."""
+    return (snapshots_directory(store) / CURRENT_FILE).is_file()
+
+
 def open_snapshot(
     env: str, store: Path, snapshot_id: str | None, verified: dict[str, Signature]
 ) -> Snapshot:
     """The snapshot called ``snapshot_id``, or the current one, its manifest verified."""
     directory = snapshots_directory(store)
     if snapshot_id is None:
-        current = directory / CURRENT_FILE
-        if not current.is_file():
+        if not has_snapshot(store):
             raise DataError(
                 f"environment {env!r} holds no data",
                 where=str(store),
                 hint="run `lockstep data import` or `lockstep data generate` first",
                 code="STORE_EMPTY",
             )
-        snapshot_id = current.read_text()
+        snapshot_id = (directory / CURRENT_FILE).read_text()
     path = directory / f"{snapshot_id}.json"
     try:
         content = path.read_bytes()

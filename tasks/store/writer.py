@@ -63,8 +63,9 @@ class StoreWriter(FactsDoor, RecordsDoor):
 
     def release(self) -> None:
         """End this writer; staged pages stay in the journal, for the next writer to bring in."""
-        self._journal.close()
-        super().release()
+        with self.turn:
+            self._journal.close()
+            super().release()
 
     @in_turn
     def settle(self) -> None:
@@ -243,6 +244,16 @@ class StoreWriter(FactsDoor, RecordsDoor):
             " ORDER BY symbol, kind, timeframe, open_ms, recorded_at_ms, field",
             [],
         )
+
+    @in_turn
+    def revised_rows(self, run_id: str) -> int:
+        """How many rows have been rewritten since a sync run began."""
+        found = self._fetch(
+            "SELECT count(DISTINCT (symbol, kind, timeframe, open_ms)) FROM revisions"
+            " WHERE recorded_at_ms >= (SELECT started_ms FROM sync_runs WHERE run_id = ?)",
+            [run_id],
+        )
+        return int(found[0][0])
 
     @in_turn
     def problems(self) -> list[str]:

@@ -190,11 +190,15 @@ def test_a_series_without_rows_fails() -> None:
     ("change", "expected", "status"),
     [
         (lambda rows: None, set(), Status.PASS),
-        (put("ts_ms", 4, T0 + 32 * HOUR + 1), {"on_grid"}, Status.FAIL),
-        (drop(4), {"covered_rows_present"}, Status.FAIL),
+        (put("ts_ms", 4, T0 + 32 * HOUR + 1), {"on_grid", "calendar"}, Status.FAIL),
+        (drop(4), {"covered_rows_present", "calendar"}, Status.FAIL),
         (put("rate_e8", 4, 200_000_000), {"rate_possible", "rate_usual"}, Status.FAIL),
         (put("rate_e8", 4, -2_000_001), {"rate_usual"}, Status.WARN),
-        (put("ts_ms", 4, T0 + 24 * HOUR), {"time_unique", "time_increasing"}, Status.FAIL),
+        (
+            put("ts_ms", 4, T0 + 24 * HOUR),
+            {"time_unique", "time_increasing", "calendar"},
+            Status.FAIL,
+        ),
     ],
 )
 def test_funding_events_are_checked(change: Any, expected: set[str], status: Status) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from engine.errors import IpBanned
+from engine.errors import IpBanned, VenueError
 from tasks.download import RequestLimiter
 
 
@@ -97,3 +97,21 @@ def test_a_ban_stops_every_request_until_it_ends() -> None:
     time.now = 2.0
     limiter.acquire()
     assert limiter.banned_until_ms is None
+
+
+def test_a_stop_ends_waits_and_lets_nothing_through() -> None:
+    limiter = RequestLimiter(1, 60.0)
+    limiter.acquire()
+    raised: list[str] = []
+
+    def wait() -> None:
+        try:
+            limiter.acquire()
+        except VenueError as error:
+            raised.append(error.code)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    limiter.stop()
+    waiter.join(5.0)
+    assert raised == ["CANCELLED"]
