@@ -7,13 +7,15 @@ they refuse is refused at once, and what they pass the flow checks again under t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.canonical import sha256_hex
-from engine.errors import DataError, PlayError
+from engine.config import parse_set
+from engine.errors import ConfigError, DataError, PlayError
 from engine.exchange.intervals import interest_code
 from engine.play import Play, loads_play
 from engine.timeframe import format_ms
@@ -70,6 +72,28 @@ class SyncSettings(BaseModel):
     lock_wait_s: float = Field(default=0.0, ge=0.0)
 
 
+def sync_settings(assignments: Iterable[str]) -> SyncSettings:
+    """Settings of ``sync.NAME=VALUE`` texts; ConfigError for one that does not exist or fit."""
+    told = parse_set(assignments)
+    own = told.pop("sync", {})
+    if told or not isinstance(own, dict):
+        raise ConfigError(
+            f"{next(iter(told), 'sync')} is no setting of a sync",
+            where="--set",
+            hint=f"sync.{', sync.'.join(SyncSettings.model_fields)}",
+        )
+    try:
+        return SyncSettings.model_validate(own)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"sync.{name}: {first['msg']}",
+            where="--set",
+            hint=f"it has {', '.join(SyncSettings.model_fields)}",
+        ) from None
+
+
 class SyncRequest(_Request):
     """What to sync from the venue at ``exchange_url``; without ``until_ms``, up to its now.
 
@@ -104,6 +128,37 @@ class SyncRequest(_Request):
         """The ``(symbol, kind)`` of facts asked for, once each."""
         wanted = [kind for kind in dict.fromkeys(self.kinds) if kind in FACT_KINDS]
         return [(symbol, kind) for symbol in dict.fromkeys(self.symbols) for kind in wanted]
+
+
+class VerifyRequest(_Request):
+    """What to compare with the venue: ``pages`` of each series held, drawn by ``seed``; None of
+    ``symbol``, ``kind``, ``timeframe`` means all."""
+
+    artifacts: str
+    exchange_url: str = DEFAULT_URL
+    symbol: str | None = None
+    kind: str | None = None
+    timeframe: str | None = None
+    pages: int = Field(default=3, ge=1)
+    seed: int
+    settings: SyncSettings = SyncSettings()
+
+    def chosen(self, held: Iterable[Series]) -> list[Series]:
+        """The held series that are asked for; DataError if none is."""
+        found = [
+            series
+            for series in held
+            if self.symbol in (None, series.symbol)
+            and self.kind in (None, series.kind.value)
+            and self.timeframe in (None, series.timeframe_text)
+        ]
+        if not found:
+            raise DataError(
+                f"environment {self.env!r} holds nothing of what is to be verified",
+                hint="see `lockstep data status`",
+                code="SERIES_MISSING",
+            )
+        return found
 
 
 class GenerateRequest(_Request):

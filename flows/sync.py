@@ -44,6 +44,7 @@ from flows.sync_plan import (
     outcome_of,
     place_of,
     place_of_item,
+    remember_ban,
     state_of,
 )
 from tasks.download import Outcome, SeriesWork, VenueGateway, sync_facts, sync_series
@@ -125,7 +126,7 @@ def _obtain(
     try:
         plan = plan_sync(gateway, request.symbols)
     except VenueError as error:
-        _remember_ban(writer, gateway)
+        remember_ban(writer, gateway)
         asked = (request.since_ms, request.until_ms or request.since_ms)
         ended = outcome_of(error, [asked])
         return [item_of(place, ended) for place in _places(request)], _notes(None, gateway)
@@ -141,7 +142,7 @@ def _obtain(
     finally:
         # Left early, by a cancel or a failing disk: what runs ends at its next request.
         gateway.limiter.stop()
-    _remember_ban(writer, gateway)
+    remember_ban(writer, gateway)
     return items, _notes(plan, gateway)
 
 
@@ -213,12 +214,6 @@ def _recording_failure(writer: StoreWriter, run_id: str) -> Iterator[None]:
     except LockstepError:
         writer.end_sync(run_id, FAILED, [], None)
         raise
-
-
-def _remember_ban(writer: StoreWriter, gateway: VenueGateway) -> None:
-    until_ms = gateway.limiter.banned_until_ms
-    if until_ms is not None:
-        writer.put_ban(gateway.url, until_ms)
 
 
 def _places(request: SyncRequest) -> list[Place]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import LockstepError, PartialFetch, VenueError
-from flows.requests import SyncRequest
+from flows.requests import SyncRequest, VerifyRequest
 from tasks.download import Outcome, RequestLimiter, RetryPolicy, SeriesWork, VenueGateway
 from tasks.download.gateway import UNKNOWN_SYMBOL
 from tasks.download.models import InstrumentInfo
@@ -53,8 +53,8 @@ class Plan:
 
 
 @under_lock
-def open_gateway(writer: StoreWriter, request: SyncRequest) -> VenueGateway:
-    """The gateway a sync goes through: one limiter for all, closed while a ban is remembered."""
+def open_gateway(writer: StoreWriter, request: SyncRequest | VerifyRequest) -> VenueGateway:
+    """The gateway to the venue: one limiter for all, closed while a ban is remembered."""
     settings = request.settings
     gateway = VenueGateway(
         request.exchange_url,
@@ -68,6 +68,14 @@ def open_gateway(writer: StoreWriter, request: SyncRequest) -> VenueGateway:
     if until_ms is not None:
         gateway.limiter.ban(until_ms)
     return gateway
+
+
+@under_lock
+def remember_ban(writer: StoreWriter, gateway: VenueGateway) -> None:
+    """Keep the ban the gateway has met, if one is in force, for the next sync."""
+    until_ms = gateway.limiter.banned_until_ms
+    if until_ms is not None:
+        writer.put_ban(gateway.url, until_ms)
 
 
 def look_around(gateway: VenueGateway, symbols: Iterable[str]) -> Plan:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli import sync, upkeep
 from flows.cli.command import command
 from flows.cli.errors import OK, UNUSABLE
 from flows.cli.options import (
     Environment,
     Kind,
     MaybeKind,
+    MaybeSince,
     MaybeSymbol,
     MaybeTimeframe,
+    MaybeUntil,
     OnlyTimeframe,
     Since,
     Symbol,
@@ -29,10 +32,15 @@ from flows.cli.shell import Shell
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(help="Market data: import, generate, look at what is held.")
+#: After any time there is data of.
+FOREVER_MS = 2**62
+
+app = typer.Typer(help="Market data: sync, import, generate, export, verify, keep in order.")
 
 
 def register(parent: typer.Typer) -> None:
+    sync.register(app)
+    upkeep.register(app)
     parent.add_typer(app, name="data")
 
 
@@ -131,14 +139,103 @@ def status(
     env: Environment = "backtest",
 ) -> int:
     """What an environment's store holds, and what it lacks in between."""
+    document = _held(shell, env, symbol, kind, timeframe)
+    shell.answer(document, lambda console: _show_items(console, document))
+    return OK
+
+
+@command(
+    app,
+    "coverage",
+    examples=["lockstep data coverage --symbol BTCUSDT --json"],
+    rules=[funding_has_no_timeframe],
+)
+def coverage(
+    shell: Shell,
+    symbol: MaybeSymbol = None,
+    timeframe: OnlyTimeframe = None,
+    kind: MaybeKind = None,
+    env: Environment = "backtest",
+) -> int:
+    """Every interval that is known complete, one a line."""
+    document = _held(shell, env, symbol, kind, timeframe)
+    shell.answer(document, lambda console: _show_intervals(console, document, "obtained"))
+    return OK
+
+
+@command(
+    app,
+    "gaps",
+    examples=["lockstep data gaps", "lockstep data gaps --symbol ADAUSDT --timeframe 1m"],
+    rules=[funding_has_no_timeframe],
+)
+def gaps(
+    shell: Shell,
+    symbol: MaybeSymbol = None,
+    timeframe: OnlyTimeframe = None,
+    kind: MaybeKind = None,
+    env: Environment = "backtest",
+) -> int:
+    """Every hole between the first and the last row of a series, one a line."""
+    document = _held(shell, env, symbol, kind, timeframe)
+    document["items"] = [item for item in document["items"] if item["missing"]]
+    shell.answer(document, lambda console: _show_intervals(console, document, "missing"))
+    return OK
+
+
+@command(
+    app,
+    "export",
+    examples=[
+        "lockstep data export btc.parquet --symbol BTCUSDT --kind kline --timeframe 1m",
+        "lockstep data export funding.parquet --symbol BTCUSDT --kind funding --since 2026-01-01",
+    ],
+    rules=[window_is_ordered, funding_has_no_timeframe],
+)
+def export(
+    shell: Shell,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Parquet file to write.")],
+    symbol: Symbol,
+    kind: Kind,
+    timeframe: MaybeTimeframe = None,
+    since: MaybeSince = None,
+    until: MaybeUntil = None,
+    env: Environment = "backtest",
+) -> int:
+    """Write a series as one canonical Parquet file: equal rows, equal bytes."""
+    from tasks.store import Series, Store, export_series
+
+    snapshot = Store(shell.home.base, env).snapshot()
+    series = Series.of(symbol, kind, timeframe if kind == "funding" else timeframe or "1m")
+    bounds = (0 if since is None else since, FOREVER_MS if until is None else until)
+    written = export_series(snapshot, series, file, *bounds)
+    document = {
+        "env": env,
+        "symbol": symbol,
+        "kind": kind,
+        "timeframe": series.timeframe_text,
+        "file": str(file),
+        "snapshot": snapshot.id,
+        "rows": written.rows,
+        "sha256": written.sha256,
+    }
+    shell.answer(
+        document,
+        lambda console: console.print(
+            f"{written.rows:,} rows of {series} in {file}, sha256 {written.sha256}", markup=False
+        ),
+    )
+    return OK
+
+
+def _held(
+    shell: Shell, env: str, symbol: str | None, kind: str | None, timeframe: str | None
+) -> dict[str, Any]:
     from flows.holdings import holdings
     from tasks.store import Store
 
-    document = holdings(
-        Store(shell.home.base, env).snapshot(), symbol=symbol, kind=kind, timeframe=timeframe
-    )
-    shell.answer(document, lambda console: _show_items(console, document))
-    return OK
+    snapshot = Store(shell.home.base, env).snapshot()
+    return holdings(snapshot, symbol=symbol, kind=kind, timeframe=timeframe)
 
 
 def _show_import(console: Console, document: Mapping[str, Any]) -> None:
@@ -170,6 +267,19 @@ def _show_import(console: Console, document: Mapping[str, Any]) -> None:
             }
         )
     )
+
+
+def _show_intervals(console: Console, document: Mapping[str, Any], which: str) -> None:
+    from engine.timeframe import format_ms
+    from flows.cli.tables import listing
+
+    rows = [
+        (item["symbol"], item["kind"], item["timeframe"] or "-", format_ms(start), format_ms(end))
+        for item in document["items"]
+        for start, end in item[which]
+    ]
+    columns = ("symbol", "kind", "timeframe", "from (UTC)", "until")
+    console.print(listing(columns, rows) if rows else "none")
 
 
 def _show_items(console: Console, document: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from tasks.download.limiter import RequestLimiter
 from tasks.download.paginate import Page, paginate
 from tasks.download.plan import Window, wanted_window
 from tasks.download.retry import RetryPolicy
-from tasks.download.sync import Outcome, SeriesWork, sync_facts, sync_series
+from tasks.download.sync import Outcome, SeriesWork, refetch, sync_facts, sync_series, windows_of
 
 __all__ = [
     "Outcome",
@@ -24,7 +24,9 @@ __all__ = [
     "Window",
     "endpoint_of",
     "paginate",
+    "refetch",
     "sync_facts",
     "sync_series",
     "wanted_window",
+    "windows_of",
 ]

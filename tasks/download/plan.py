@@ -31,19 +31,19 @@ def wanted_window(
     funding series begins at the last time an event may lie, so that the first event is in it.
     Raises DataError for an empty window, or one that begins in the future.
     """
-    if since_ms >= until_ms:
-        raise DataError(
-            f"the window from {format_ms(since_ms)} to {format_ms(until_ms)} is empty",
-            where=str(series),
-            hint="--since must lie before --until",
-            code="WINDOW_EMPTY",
-        )
     if since_ms >= server_ms:
         raise DataError(
             f"{format_ms(since_ms)} lies in the future: at the venue it is {format_ms(server_ms)}",
             where=str(series),
             hint="give an earlier --since",
             code="WINDOW_FUTURE",
+        )
+    if since_ms >= until_ms:
+        raise DataError(
+            f"the window from {format_ms(since_ms)} to {format_ms(until_ms)} is empty",
+            where=str(series),
+            hint="--since must lie before --until",
+            code="WINDOW_EMPTY",
         )
     over_ms = min(until_ms, server_ms - grace_ms)
     if series.timeframe is None:

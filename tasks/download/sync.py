@@ -8,12 +8,15 @@ in the end raises PartialFetch: coverage never claims more than the rows there a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from engine.errors import InstrumentError, PartialFetch, SchemaError, VenueError
 from engine.exchange.instrument import Instrument
+from engine.timeframe import format_ms
 from tasks.download.gateway import VenueGateway
 from tasks.download.models import InstrumentInfo, RiskTier
 from tasks.download.pages import fetch_window
@@ -23,7 +26,16 @@ from tasks.download.plan import (
     page_windows,
     wanted_window,
 )
-from tasks.store import Interval, Series, StoreWriter, intersect, merge, subtract, under_lock
+from tasks.store import (
+    Ingested,
+    Interval,
+    Series,
+    StoreWriter,
+    intersect,
+    merge,
+    subtract,
+    under_lock,
+)
 from tasks.store.rows import layout_of
 from tasks.store.series import INSTRUMENTS
 
@@ -112,6 +124,33 @@ def sync_series(
         rows=done.rows,
         hint="sync again; only what is missing is asked for",
     )
+
+
+def windows_of(series: Series, covered: Iterable[Interval]) -> list[Window]:
+    """What is held of a series, in pieces of a page each, oldest first."""
+    return list(page_windows(series, covered))
+
+
+@under_lock
+def refetch(
+    writer: StoreWriter, gateway: VenueGateway, series: Series, window: Window, server_ms: int
+) -> Ingested:
+    """Fetch a window that is held again, and store what the venue says now.
+
+    A differing value replaces the stored one and both are kept in ``revisions``. Raises VenueError
+    if the venue does not answer, or no longer has rows that are held.
+    """
+    columns, asked = fetch_window(gateway, series, window, server_ms)
+    time = layout_of(series.kind).time
+    held = writer.rows(series, *asked)[time]
+    gone = held[~np.isin(held, columns[time])]
+    if len(gone):
+        raise VenueError(
+            f"the venue lacks {len(gone)} of the rows held, first {format_ms(int(gone[0]))}",
+            where=str(series),
+            code="ROWS_GONE",
+        )
+    return writer.ingest(series, columns, within=[asked])
 
 
 @under_lock

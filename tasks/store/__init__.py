@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import StoreError
-from tasks.store.database import check_seal, compact, open_database
+from engine.errors import DataError, StoreError
+from tasks.store.database import DATABASE_FILE, check_seal, compact, open_database
 from tasks.store.door import under_lock
 from tasks.store.export import Exported, export_series
 from tasks.store.imports import ImportReport, import_file
@@ -75,6 +75,17 @@ class Store:
         self.env = env
         self.directory = Path(home) / "store" / env
         self._verified: dict[str, Signature] = {}
+
+    def existing(self) -> Store:
+        """This store, if there is one; DataError naming the environment if nothing was stored."""
+        if not (self.directory / DATABASE_FILE).exists():
+            raise DataError(
+                f"environment {self.env!r} holds no data",
+                where=str(self.directory),
+                hint="run `lockstep data sync` or `lockstep data import` first",
+                code="STORE_EMPTY",
+            )
+        return self
 
     @contextlib.contextmanager
     def writer(
