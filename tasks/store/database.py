@@ -53,7 +53,7 @@ def open_database(directory: Path, env: str) -> Iterator[duckdb.DuckDBPyConnecti
                 code="STORE_FOREIGN",
             )
         yield connection
-    except (duckdb.IOException, duckdb.FatalException) as error:
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
         sound = False
         raise StoreError(
             f"the database failed: {str(error).splitlines()[0]}",
@@ -157,10 +157,15 @@ def _damaged(path: Path, message: str) -> StoreError:
 
 
 def _seal(directory: Path) -> None:
+    """Note the file's size. A disk too full for that leaves no seal, as a killed writer does: the
+    next opening then shows whether the file is whole."""
     size = (directory / DATABASE_FILE).stat().st_size
     temporary = directory / f"{SEAL_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps({"bytes": size}))
-    temporary.replace(directory / SEAL_FILE)
+    try:
+        temporary.write_text(json.dumps({"bytes": size}))
+        temporary.replace(directory / SEAL_FILE)
+    except OSError:
+        temporary.unlink(missing_ok=True)
 
 
 def _sealed_bytes(directory: Path) -> int | None:
