@@ -120,7 +120,10 @@ class StoreWriter(FactsDoor, RecordsDoor):
         reach = runs(times, row_ends(series, columns))
         covered = reach if within is None else intersect(reach, within)
         before = self.coverage(series)
-        fresh = not len(times) or _disjoint(before, int(times[0]), reach[-1][1])
+        fresh = not len(times) or (
+            _disjoint(before, int(times[0]), reach[-1][1])
+            and not self._holds_rows(series, layout, int(times[0]), int(times[-1]))
+        )
         with self._transaction():
             if fresh:
                 changed, revised = times, 0
@@ -397,6 +400,15 @@ class StoreWriter(FactsDoor, RecordsDoor):
             row = [*series_key(series), start, end, reason]
             self._run("INSERT INTO known_absent VALUES (?, ?, ?, ?, ?, ?)", row)
 
+    def _holds_rows(self, series: Series, layout: Layout, first_ms: int, last_ms: int) -> bool:
+        """Whether rows lie there; covered or not: a repair may have taken coverage back."""
+        found = self._fetch(
+            f"SELECT 1 FROM {layout.table} AS k WHERE {layout.condition('k')}"
+            f" AND {layout.time} BETWEEN ? AND ? LIMIT 1",
+            [*layout.key(series), first_ms, last_ms],
+        )
+        return bool(found)
+
     def _count(self, layout: Layout, condition: str, key: list[Any]) -> int:
         found = self._fetch(f"SELECT count(*) FROM {layout.table} AS k WHERE {condition}", key)
         return int(found[0][0])
@@ -408,5 +420,5 @@ def _require_increasing(series: Series, times: npt.NDArray[np.int64]) -> None:
 
 
 def _disjoint(intervals: list[Interval], start: int, end: int) -> bool:
-    """Whether no stored interval meets ``[start, end)``: rows exist only where coverage says so."""
+    """Whether no covered interval meets ``[start, end)``."""
     return not any(a < end and start < b for a, b in intervals)
