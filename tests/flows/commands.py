@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,10 @@ def lockstep(*arguments: object, home: Path) -> tuple[int, Any]:
 
 
 def started(*arguments: object, home: Path) -> subprocess.Popen[str]:
-    """The same command as a process of its own, its output piped."""
+    """The same command as a process of its own and its own group, its output piped.
+
+    Prefect's server runs as its child: :func:`kill_9` ends both, the child last.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *map(str, arguments), "--json", "--home", str(home)],
         cwd=ROOT,
@@ -36,4 +40,14 @@ def started(*arguments: object, home: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+
+
+def kill_9(process: subprocess.Popen[str]) -> None:
+    """Kill the command's process as a crash would, then what it left running."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

@@ -11,7 +11,7 @@ import pytest
 
 from live.paper import Fault, FaultKind, Venue
 from tasks.store import Series, Store
-from tests.flows.commands import lockstep, started
+from tests.flows.commands import kill_9, lockstep, started
 from tests.live.paper.markets import DAY, T0, paper_venue
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(240)]
@@ -48,8 +48,7 @@ def test_c5_the_second_sync_is_told_the_holder_and_a_killed_holder_frees_the_loc
             assert (code, document["error"]["code"]) == (3, "LOCK_BUSY")
             assert document["error"]["pid"] == first.pid
         finally:
-            first.send_signal(signal.SIGKILL)
-            first.communicate()
+            kill_9(first)
         code, document = lockstep(*arguments(url), home=tmp_path)
         assert (code, document["state"]) == (0, "Completed")
     with Store(tmp_path, "backtest").writer() as writer:
