@@ -19,7 +19,7 @@ from tasks.store.export import Exported, export_series
 from tasks.store.imports import ImportReport, import_file
 from tasks.store.intervals import Interval, intersect, merge, subtract
 from tasks.store.lock import write_lock
-from tasks.store.objects import Signature
+from tasks.store.objects import Verified
 from tasks.store.prune import Prune, apply_prune, plan_prune
 from tasks.store.publish import publish
 from tasks.store.repair import Repair, apply_repair, plan_repair
@@ -74,7 +74,7 @@ class Store:
             )
         self.env = env
         self.directory = Path(home) / "store" / env
-        self._verified: dict[str, Signature] = {}
+        self._verified: Verified = {}
 
     def existing(self) -> Store:
         """This store, if there is one; DataError naming the environment if nothing was stored."""

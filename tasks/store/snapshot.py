@@ -19,7 +19,7 @@ from engine.canonical import hash_columns, hash_value, sha256_hex
 from engine.errors import DataError
 from engine.timeframe import DAY_MS, ceil_ms, floor_ms, format_ms
 from tasks.store.intervals import Interval, subtract
-from tasks.store.objects import Signature, damaged, read_object
+from tasks.store.objects import Verified, damaged, read_object
 from tasks.store.publish import CURRENT_FILE, snapshots_directory
 from tasks.store.rows import layout_of, month_bounds
 from tasks.store.series import Kind, Series, SeriesInfo
@@ -43,7 +43,7 @@ class Snapshot:
         directory: Path,
         snapshot_id: str,
         manifest: Mapping[str, Any],
-        verified: dict[str, Signature],
+        verified: Verified,
     ) -> None:
         self.env = env
         self.id = snapshot_id
@@ -281,7 +281,7 @@ def has_snapshot(store: Path) -> bool:
 
 
 def open_snapshot(
-    env: str, store: Path, snapshot_id: str | None, verified: dict[str, Signature]
+    env: str, store: Path, snapshot_id: str | None, verified: Verified
 ) -> Snapshot:
     """The snapshot called ``snapshot_id``, or the current one, its manifest verified."""
     directory = snapshots_directory(store)
