@@ -98,15 +98,14 @@ class VenueGateway:
         self._sessions = threading.local()
 
     def server_time(self) -> ClockReading:
-        """The venue's time, measured by the median of three readings."""
+        """The venue's time as it last told it, and the drift by the median of three readings."""
         readings = []
         for _ in range(3):
             sent_ms = self._now_ms()
             server_ms = self._ask("get_server_time", ServerTime).ms
             received_ms = self._now_ms()
             readings.append((sent_ms + received_ms) // 2 - server_ms)
-        drift_ms = int(median(readings))
-        return ClockReading(server_ms=received_ms - drift_ms, drift_ms=drift_ms)
+        return ClockReading(server_ms=server_ms, drift_ms=int(median(readings)))
 
     def candles(self, series: Series, window: Interval) -> list[tuple[str, ...]]:
         """Candles that open in the window, newest first, as the venue writes them."""
