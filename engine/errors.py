@@ -152,7 +152,7 @@ class IpBanned(VenueError):
     code = "IP_BANNED"
 
     def __init__(self, message: str, *, until_ms: int, **parts: str) -> None:
-        super().__init__(message, **parts)  # type: ignore[arg-type]
+        super().__init__(message, **parts)
         self.until_ms = until_ms
 
 
@@ -171,7 +171,7 @@ class PartialFetch(VenueError):
         rows: int,
         **parts: str,
     ) -> None:
-        super().__init__(message, **parts)  # type: ignore[arg-type]
+        super().__init__(message, **parts)
         self.covered = covered
         self.missing = missing
         self.cause = cause

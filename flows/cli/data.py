@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,62 +126,29 @@ def generate(
     return OK
 
 
-@command(
-    app,
-    "status",
-    examples=["lockstep data status", "lockstep data status --symbol BTCUSDT --kind kline --json"],
-    rules=[funding_has_no_timeframe],
-)
-def status(
-    shell: Shell,
-    symbol: MaybeSymbol = None,
-    timeframe: OnlyTimeframe = None,
-    kind: MaybeKind = None,
-    env: Environment = "backtest",
-) -> int:
-    """What an environment's store holds, and what it lacks in between."""
-    document = _held(shell, env, symbol, kind, timeframe)
-    shell.answer(document, lambda console: _show_items(console, document))
-    return OK
+def _look(name: str, example: str, what: str, show: Callable[..., None]) -> None:
+    """Register a command that shows what an environment's store holds, in one way."""
 
+    def look(
+        shell: Shell,
+        symbol: MaybeSymbol = None,
+        timeframe: OnlyTimeframe = None,
+        kind: MaybeKind = None,
+        env: Environment = "backtest",
+    ) -> int:
+        from flows.holdings import holdings
+        from tasks.store import Store
 
-@command(
-    app,
-    "coverage",
-    examples=["lockstep data coverage --symbol BTCUSDT --json"],
-    rules=[funding_has_no_timeframe],
-)
-def coverage(
-    shell: Shell,
-    symbol: MaybeSymbol = None,
-    timeframe: OnlyTimeframe = None,
-    kind: MaybeKind = None,
-    env: Environment = "backtest",
-) -> int:
-    """Every interval that is known complete, one a line."""
-    document = _held(shell, env, symbol, kind, timeframe)
-    shell.answer(document, lambda console: _show_intervals(console, document, "obtained"))
-    return OK
+        snapshot = Store(shell.home.base, env).snapshot()
+        document = holdings(snapshot, symbol=symbol, kind=kind, timeframe=timeframe)
+        if name == "gaps":
+            document["items"] = [item for item in document["items"] if item["missing"]]
+        shell.answer(document, lambda console: show(console, document))
+        return OK
 
-
-@command(
-    app,
-    "gaps",
-    examples=["lockstep data gaps", "lockstep data gaps --symbol ADAUSDT --timeframe 1m"],
-    rules=[funding_has_no_timeframe],
-)
-def gaps(
-    shell: Shell,
-    symbol: MaybeSymbol = None,
-    timeframe: OnlyTimeframe = None,
-    kind: MaybeKind = None,
-    env: Environment = "backtest",
-) -> int:
-    """Every hole between the first and the last row of a series, one a line."""
-    document = _held(shell, env, symbol, kind, timeframe)
-    document["items"] = [item for item in document["items"] if item["missing"]]
-    shell.answer(document, lambda console: _show_intervals(console, document, "missing"))
-    return OK
+    look.__doc__ = what
+    examples = [f"lockstep data {name}", f"lockstep data {name} {example}"]
+    command(app, name, examples=examples, rules=[funding_has_no_timeframe])(look)
 
 
 @command(
@@ -226,16 +194,6 @@ def export(
         ),
     )
     return OK
-
-
-def _held(
-    shell: Shell, env: str, symbol: str | None, kind: str | None, timeframe: str | None
-) -> dict[str, Any]:
-    from flows.holdings import holdings
-    from tasks.store import Store
-
-    snapshot = Store(shell.home.base, env).snapshot()
-    return holdings(snapshot, symbol=symbol, kind=kind, timeframe=timeframe)
 
 
 def _show_import(console: Console, document: Mapping[str, Any]) -> None:
@@ -306,3 +264,23 @@ def _show_items(console: Console, document: Mapping[str, Any]) -> None:
             ],
         )
     )
+
+
+_look(
+    "status",
+    "--symbol BTCUSDT --kind kline --json",
+    "What an environment's store holds, and what it lacks in between.",
+    _show_items,
+)
+_look(
+    "coverage",
+    "--symbol BTCUSDT --json",
+    "Every interval that is known complete, one a line.",
+    partial(_show_intervals, which="obtained"),
+)
+_look(
+    "gaps",
+    "--symbol ADAUSDT --timeframe 1m",
+    "Every hole between the first and the last row of a series, one a line.",
+    partial(_show_intervals, which="missing"),
+)

@@ -86,15 +86,20 @@ def aggregated(bars: Bars, timeframe: Timeframe) -> Bars:
     starts = np.concatenate(([0], np.flatnonzero(np.diff(index)) + 1))
     ends = np.concatenate((starts[1:], [len(bars)])) - 1
     opens = np.array([bar_open_ms(int(i), timeframe) for i in index[starts]], np.int64)
-    turnover: npt.NDArray[np.float64] | None = None
-    if bars.turnover is not None:
-        turnover = np.round(np.add.reduceat(bars.turnover, starts), SUM_DECIMALS)
+    turnover = None if bars.turnover is None else _sums(bars.turnover, starts)
     return Bars(
         opens,
         bars.open[starts],
         np.maximum.reduceat(bars.high, starts),
         np.minimum.reduceat(bars.low, starts),
         bars.close[ends],
-        np.round(np.add.reduceat(bars.volume, starts), SUM_DECIMALS),
+        _sums(bars.volume, starts),
         turnover,
     )
+
+
+def _sums(
+    values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Sums from each start to the next, as the decimals they are."""
+    return np.asarray(np.round(np.add.reduceat(values, starts), SUM_DECIMALS), np.float64)

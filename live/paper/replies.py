@@ -11,7 +11,7 @@ from starlette.responses import Response
 PARAMS_ERROR = 10001
 
 
-class RequestRefused(Exception):  # noqa: N818  (it is the venue that refuses, nothing is wrong here)
+class RequestRefused(Exception):
     """A request the venue answers with a retCode; ``code`` as its documentation lists them."""
 
     def __init__(self, code: int, message: str) -> None:

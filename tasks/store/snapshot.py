@@ -280,9 +280,7 @@ def has_snapshot(store: Path) -> bool:
     return (snapshots_directory(store) / CURRENT_FILE).is_file()
 
 
-def open_snapshot(
-    env: str, store: Path, snapshot_id: str | None, verified: Verified
-) -> Snapshot:
+def open_snapshot(env: str, store: Path, snapshot_id: str | None, verified: Verified) -> Snapshot:
     """The snapshot called ``snapshot_id``, or the current one, its manifest verified."""
     directory = snapshots_directory(store)
     if snapshot_id is None:
