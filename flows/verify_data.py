@@ -1,4 +1,5 @@
-"""Verifying a store against the venue: pages fetched again and compared, the invariants checked.
+"""Verifying a store against the venue: pages fetched again and compared, the invariants checked,
+and slower candles as plays are given them compared with the venue's own.
 
 Which pages is drawn from a seed, by default the day's number, so that daily runs roll over the
 whole of what is held. What the venue has rewritten replaces what was stored, both values are kept
@@ -25,7 +26,8 @@ from flows.requests import VerifyRequest
 from flows.revised import affected_runs
 from flows.sync_plan import open_gateway, remember_ban
 from tasks.download import Window, refetch, windows_of
-from tasks.store import Series, StoreWriter
+from tasks.quality import audit_aggregates
+from tasks.store import Series, Snapshot, StoreWriter
 
 
 @task(name="verify series", task_run_name="{series}", cache_policy=NO_CACHE)
@@ -62,6 +64,13 @@ def verify_series(
     return item
 
 
+@task(name="audit aggregates", cache_policy=NO_CACHE)
+def audit(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Compare slower candles as plays are given them with the venue's own."""
+    step("comparing aggregated candles with the venue's own")
+    return [one.model_dump(mode="json") for one in audit_aggregates(snapshot)]
+
+
 @flow(name="verify data")
 def verify_data(request: VerifyRequest) -> Any:
     """Compare a sample of a store's pages with the venue; Failed if anything differs."""
@@ -82,12 +91,15 @@ def verify_data(request: VerifyRequest) -> Any:
             require_quality(check_changed(writer, uuid.uuid4().hex))
             publish(store, writer)
     snapshot = store.snapshot()
+    aggregates = audit(snapshot)
     good = not problems and all(item["status"] == "complete" for item in items)
+    good = good and not any(one["differing"] for one in aggregates)
     document = {
         "state": "Completed" if good else "Failed",
         "env": request.env,
         "items": items,
         "problems": problems,
+        "aggregates": aggregates,
         "snapshot": snapshot.id,
         "affected_runs": affected_runs(Path(request.artifacts), snapshot) if revised else [],
     }

@@ -185,6 +185,9 @@ def _show(console: Console, document: Mapping[str, Any]) -> None:
         console.print(f"the host's clock is {document['drift_ms']:,} ms off the venue's")
     for problem in document.get("problems", []):
         console.print(f"problem: {problem}", markup=False)
+    for audit in document.get("aggregates", []):
+        series = f"{audit['symbol']} {audit['kind']} {audit['timeframe']} from {audit['base']}"
+        console.print(f"{series}: {audit['differing']:,} of {audit['bars']:,} candles differ")
     for run in document["affected_runs"]:
         console.print(f"run {run['run_id'][:16]}: {run['reason']}", markup=False)
     snapshot = document["snapshot"]
