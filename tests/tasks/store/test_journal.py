@@ -72,6 +72,21 @@ def test_a_torn_record_ends_the_journal_and_the_pages_before_it_are_kept(
         assert writer.problems() == []
 
 
+def test_a_record_with_a_changed_byte_is_not_taken(tmp_path: Path) -> None:
+    store = Store(tmp_path, "backtest")
+    with store.writer() as writer:
+        writer.stage(SERIES, *page(0, 100))
+        writer.stage(SERIES, *page(100, 100))
+        content = bytearray((store.directory / JOURNAL_FILE).read_bytes())
+    content[-400] ^= 1
+    fresh = Store(tmp_path / "other", "backtest")
+    fresh.directory.mkdir(parents=True)
+    (fresh.directory / JOURNAL_FILE).write_bytes(content)
+    with fresh.writer() as writer:
+        assert writer.coverage(SERIES) == [(T0, T0 + 100 * MINUTE)]
+        assert len(writer.rows(SERIES, 0, 2**62)["open_ms"]) == 100
+
+
 def test_replaying_pages_the_tables_already_hold_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path, "backtest")
     with store.writer() as writer:
