@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -326,11 +325,24 @@ def test_suites_use_no_network_write_no_file_and_load_the_library_late(tmp_path:
     assert list(folder.rglob("*")) == []
 
 
+FIVE_MILLION = """
+import resource, time
+from tasks.quality import check_columns
+from tasks.store import Series
+from tests.tasks.store.samples import MINUTE, T0, candles
+n = 5_000_000
+rows = candles(n)
+begun = time.process_time()  # a busy machine is not the suite's fault
+series = Series.of("BTCUSDT", "kline", "1m")
+report = check_columns(series, rows, [(T0, T0 + n * MINUTE)], mark=rows)
+seconds = time.process_time() - begun
+print(report.status, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
 @pytest.mark.full
-def test_five_million_rows_are_checked_in_seconds() -> None:
-    n = 5_000_000
-    rows = candles(n)
-    begun = time.perf_counter()
-    report = check_columns(CANDLES, rows, [(T0, T0 + n * MINUTE)])
-    assert report.status is Status.PASS
-    assert time.perf_counter() - begun < 20
+def test_five_million_rows_are_checked_in_twenty_seconds_and_two_gigabytes() -> None:
+    status, seconds, gigabytes = run(FIVE_MILLION).split()
+    assert status == "PASS"
+    assert float(seconds) < 20.0
+    assert float(gigabytes) < 2.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import DataError, PartialFetch
-from live.paper import Fault, FaultKind
+from live.paper import Fault, FaultKind, Price
 from tasks.download import Outcome, RequestLimiter, SeriesWork, VenueGateway, sync_series
 from tasks.download.sync import sync_facts
 from tasks.store import Series, Store
@@ -245,3 +245,33 @@ def test_facts_are_recorded_when_they_change(tmp_path: Path) -> None:
             assert (facts["tick_size"], facts["valid_from_ms"]) == ("0.1", NOW)
             (ladder,) = writer.risk_tiers()["BTCUSDT"]
             assert ladder["tiers"][0]["risk_limit_usdt"] == "2000000"
+
+
+@pytest.mark.parametrize("kind", ["kline", "mark", "index"])
+def test_every_price_has_its_own_candles_as_the_venue_serves_them(
+    tmp_path: Path, kind: str
+) -> None:
+    store, series = Store(tmp_path, "backtest"), Series.of("BTCUSDT", kind, "1m")
+    with paper_venue() as (venue, url):
+        sync(store, url, work_of(series))
+        served = venue.source.candles("BTCUSDT", Price("last" if kind == "kline" else kind))
+    assert served is not None
+    stored = columns(store, series)
+    n = len(stored["open_ms"])
+    for name in ("open_ms", "open", "high", "low", "close"):
+        np.testing.assert_array_equal(stored[name], getattr(served[1], name)[:n])
+    if kind == "kline":
+        np.testing.assert_array_equal(stored["volume"], served[1].volume[:n])
+        np.testing.assert_array_equal(stored["turnover"], served[1].turnover[:n])
+    else:
+        assert not stored["volume"].any()
+
+
+def test_open_interest_is_stored_as_the_venue_serves_it(tmp_path: Path) -> None:
+    store, series = Store(tmp_path, "backtest"), Series.of("BTCUSDT", "open_interest", "1h")
+    with paper_venue() as (venue, url):
+        outcome = sync(store, url, work_of(series, until=T0 + 9 * DAY))
+        ts, values = venue.source.open_interest("BTCUSDT")
+    stored = columns(store, series)
+    assert outcome.rows == len(stored["ts_ms"]) == 9 * 24
+    np.testing.assert_array_equal(stored["value"], values[np.isin(ts, stored["ts_ms"])])
