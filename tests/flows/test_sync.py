@@ -26,7 +26,7 @@ NOW = T0 + 32 * DAY + 90_000
 FAST = [
     *("--set", "sync.attempts=2"),
     *("--set", "sync.backoff_s=1"),
-    *("--set", "sync.timeout_s=0.5"),
+    *("--set", "sync.timeout_s=3"),
     *("--set", "sync.ban_wait_s=1"),
 ]
 REWRITTEN = T0 + 3 * DAY + 5 * MINUTE
@@ -85,7 +85,7 @@ BAD_DAY = [
     Fault(
         kind=FaultKind.SERVER_ERROR, path="/kline", symbol="BTCUSDT", at_ms=T0 + 9 * DAY, times=2
     ),
-    Fault(kind=FaultKind.TIMEOUT, path="/kline", symbol="ETHUSDT", skip=3, seconds=1.0),
+    Fault(kind=FaultKind.TIMEOUT, path="/kline", symbol="ETHUSDT", skip=3, seconds=6.0),
     Fault(kind=FaultKind.TRUNCATED, path="/mark-price-kline", symbol="ETHUSDT", skip=4, times=2),
     Fault(kind=FaultKind.DUPLICATE_PAGE, path="/mark-price-kline", symbol="BTCUSDT", skip=5),
     Fault(kind=FaultKind.FORMING_CANDLE, path="/kline", symbol="ETHUSDT", times=99),

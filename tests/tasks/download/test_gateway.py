@@ -34,7 +34,7 @@ def gateway_of(url: str, waits: Waits | None = None, **options: Any) -> VenueGat
         sleep=lambda s: (slept.sleep(s), now.__setitem__(0, now[0] + s))[0],
         monotonic=lambda: now[0],
     )
-    return VenueGateway(url, limiter, **{"timeout_s": 0.4, **options})
+    return VenueGateway(url, limiter, **{"timeout_s": 10.0, **options})
 
 
 def test_a_list_longer_than_a_page_is_read_to_its_oldest_row() -> None:
@@ -57,7 +57,7 @@ def test_a_list_longer_than_a_page_is_read_to_its_oldest_row() -> None:
         (FaultKind.SERVER_ERROR, {}),
         (FaultKind.RET_CODE, {"ret_code": 10016}),
         (FaultKind.TRUNCATED, {}),
-        (FaultKind.TIMEOUT, {"seconds": 0.8}),
+        (FaultKind.TIMEOUT, {"seconds": 3.0}),
         (FaultKind.RATE_LIMIT, {}),
     ],
 )
@@ -66,7 +66,8 @@ def test_h14_a_passing_trouble_is_tried_again_and_the_answer_is_whole(
 ) -> None:
     fault = Fault(kind=kind, path="/kline", times=2, **options)
     with paper_venue(faults=[fault]) as (venue, url):
-        rows = gateway_of(url).candles(KLINE, HOURLY)
+        slow = kind is FaultKind.TIMEOUT
+        rows = gateway_of(url, timeout_s=1.0 if slow else 10.0).candles(KLINE, HOURLY)
         assert len(rows) == 100
         assert len(venue.received) == 3
 

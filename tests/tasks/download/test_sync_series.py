@@ -35,7 +35,7 @@ def work_of(
 
 
 def sync(store: Store, url: str, work: SeriesWork) -> Outcome:
-    gateway = VenueGateway(url, RequestLimiter(sleep=lambda s: None), timeout_s=0.3)
+    gateway = VenueGateway(url, RequestLimiter(sleep=lambda s: None), timeout_s=10.0)
     with store.writer() as writer:
         outcome = sync_series(writer, gateway, work)
         assert writer.problems() == []
