@@ -169,7 +169,7 @@ def _submit_facts(
         (
             (symbol, kind, ""),
             [],
-            plan.refusal(symbol) or sync_one_fact.submit(writer, gateway, plan, symbol, kind),
+            plan.no_facts(symbol) or sync_one_fact.submit(writer, gateway, plan, symbol, kind),
         )
         for symbol, kind in request.facts()
     ]

@@ -18,6 +18,8 @@ from tasks.store import Interval, Series, StoreWriter, intersect, under_lock
 Place = tuple[str, str, str]
 GOOD = ("up_to_date", "complete")
 COMPLETED, PARTIAL, FAILED = "Completed", "PartialFailure", "Failed"
+#: Errors of a listing that say its series cannot be had either.
+HOPELESS = (UNKNOWN_SYMBOL, "IP_BANNED", "CANCELLED")
 #: A host clock further off than this is worth a warning; the sync goes by the venue's time.
 DRIFT_WARN_MS = 250
 
@@ -31,21 +33,31 @@ class Plan:
     listings: Mapping[str, InstrumentInfo | LockstepError]
 
     def refusal(self, symbol: str) -> LockstepError | None:
-        """Why nothing of a symbol can be synced; None if it can."""
+        """Why nothing of a symbol can be synced; None if its series can.
+
+        A listing that could not be read is no reason: without it the launch is unknown, and nothing
+        is taken for absent because of it.
+        """
+        listing = self.listings[symbol]
+        if isinstance(listing, LockstepError) and listing.code in HOPELESS:
+            return listing
+        return None
+
+    def no_facts(self, symbol: str) -> LockstepError | None:
+        """Why a symbol's facts cannot be synced; None if they can."""
         listing = self.listings[symbol]
         return listing if isinstance(listing, LockstepError) else None
 
     def work(self, request: SyncRequest, series: Series, run_id: str) -> SeriesWork:
         """The work on one series; DataError if its window cannot be."""
         listing = self.listings[series.symbol]
-        assert isinstance(listing, InstrumentInfo)
         work = SeriesWork(
             series=series,
             since_ms=request.since_ms,
             until_ms=self.server_ms if request.until_ms is None else request.until_ms,
             server_ms=self.server_ms,
             grace_ms=request.settings.grace_ms,
-            launch_ms=listing.launch_ms,
+            launch_ms=listing.launch_ms if isinstance(listing, InstrumentInfo) else 0,
             run_id=run_id,
         )
         assert work.wanted  # an impossible window is refused here, before any request for rows

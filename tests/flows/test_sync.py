@@ -230,6 +230,22 @@ def test_an_unknown_symbol_fails_and_the_others_go_on(tmp_path: Path) -> None:
         assert (code, document["state"], document["snapshot"]) == (1, "Failed", None)
 
 
+def test_a_listing_that_cannot_be_read_costs_the_facts_and_not_the_candles(
+    tmp_path: Path,
+) -> None:
+    fault = Fault(kind=FaultKind.RET_CODE, path="/instruments-info", ret_code=10005, times=9)
+    with paper_venue(faults=[fault]) as (_, url):
+        code, document = lockstep(
+            *("data", "sync", "--symbol", "BTCUSDT", "--since", "2026-01-09", "--timeframe", "1h"),
+            *("--kinds", "kline,instruments", "--exchange-url", url),
+            home=tmp_path,
+        )
+    assert (code, document["state"]) == (1, "PartialFailure")
+    statuses = {item["kind"]: (item["status"], item["absent"]) for item in document["items"]}
+    assert statuses == {"kline": ("complete", []), "instruments": ("failed", [])}
+    assert "ret_code_10005" in document["items"][1]["cause"]
+
+
 def test_a_ban_is_remembered_by_the_store_and_the_next_sync_does_not_ask(tmp_path: Path) -> None:
     fault = Fault(kind=FaultKind.FORBIDDEN, path="/kline")
     with paper_venue(faults=[fault]) as (venue, url):
