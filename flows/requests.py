@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.canonical import sha256_hex
 from engine.config import parse_set
 from engine.errors import ConfigError, DataError, PlayError
-from engine.exchange.intervals import interest_code
+from engine.exchange.intervals import interest_grid
 from engine.play import Play, loads_play
-from engine.timeframe import format_ms
-from tasks.store import FACT_KINDS, Kind, Series, Store
+from engine.timeframe import format_ms, parse_timeframe
+from tasks.store import FACT_KINDS, Series, Store
 from tasks.store.files import read_columns
 from tasks.store.validation import validate
 
@@ -97,7 +97,7 @@ def sync_settings(assignments: Iterable[str]) -> SyncSettings:
 class SyncRequest(_Request):
     """What to sync from the venue at ``exchange_url``; without ``until_ms``, up to its now.
 
-    ``kinds`` are series (kline, mark, index, open_interest of ``timeframe``; funding) and facts
+    ``kinds`` are series (kline, mark, index of ``timeframe``; funding, open_interest) and facts
     (instruments, risk_tiers) of each symbol. ``artifacts`` holds the runs that revised rows may
     concern.
     """
@@ -112,17 +112,18 @@ class SyncRequest(_Request):
     settings: SyncSettings = SyncSettings()
 
     def series(self) -> list[Series]:
-        """The series asked for, once each; DataError or TimeError for one that cannot be."""
-        found = [
-            Series.of(symbol, kind, None if kind == "funding" else self.timeframe)
+        """The series asked for, once each; DataError or TimeError for one that cannot be.
+
+        Open interest comes on the grid the venue keeps it on: five minutes at the fastest.
+        """
+        timeframe = parse_timeframe(self.timeframe)
+        grids = {"funding": None, "open_interest": interest_grid(timeframe).value}
+        return [
+            Series.of(symbol, kind, grids.get(kind, timeframe.value))
             for symbol in dict.fromkeys(self.symbols)
             for kind in dict.fromkeys(self.kinds)
             if kind not in FACT_KINDS
         ]
-        for series in found:
-            if series.kind is Kind.OPEN_INTEREST and series.timeframe is not None:
-                interest_code(series.timeframe)
-        return found
 
     def facts(self) -> list[tuple[str, str]]:
         """The ``(symbol, kind)`` of facts asked for, once each."""
@@ -294,7 +295,8 @@ def inspect_sync(request: SyncRequest) -> None:
     not exist, an empty window, an unsafe address; LockBusy if the store is being written."""
     from tasks.download.address import endpoint_of
 
-    request.series()
+    if not request.series() and not request.facts():
+        raise DataError("no kind of data is asked for", hint="--kinds kline", code="KIND_UNKNOWN")
     endpoint_of(request.exchange_url)
     if request.until_ms is not None and request.since_ms >= request.until_ms:
         raise DataError(

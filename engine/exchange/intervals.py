@@ -61,6 +61,17 @@ def interest_code(timeframe: Timeframe) -> str:
     return code
 
 
+def interest_grid(timeframe: Timeframe) -> Timeframe:
+    """The open-interest timeframe that goes with candles of ``timeframe``: the fastest the venue
+    keeps that is not faster, else the slowest it keeps.
+
+    >>> interest_grid(Timeframe.M1).value, interest_grid(Timeframe.H2).value
+    ('5m', '4h')
+    """
+    kept = sorted(INTEREST_CODES, key=lambda one: one.ms)
+    return next((one for one in kept if one.ms >= timeframe.ms), kept[-1])
+
+
 def interest_timeframe(code: str) -> Timeframe:
     """The timeframe of an open-interest code; TimeError for a code the venue does not have."""
     return _decoded(code, _OF_INTEREST)

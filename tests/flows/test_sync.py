@@ -194,7 +194,8 @@ def test_a_symbol_listed_last_week_lacks_nothing_before_its_launch(tmp_path: Pat
         (("--since", "2030-01-01"), 2, "WINDOW_FUTURE"),
         (("--since", "2026-01-01", "--timeframe", "60m"), 2, "TIMEFRAME_UNKNOWN"),
         (("--since", "2026-01-01", "--kinds", "trades"), 2, "KIND_UNKNOWN"),
-        (("--since", "2026-01-01", "--kinds", "open_interest"), 2, "TIMEFRAME_UNKNOWN"),
+        (("--since", "2026-01-01", "--kinds", ","), 2, "KIND_UNKNOWN"),
+        (("--since", "2026-01-01", "--kinds", "", "--timeframe", "9m"), 2, "TIMEFRAME_UNKNOWN"),
         (("--since", "2026-01-01", "--set", "sync.speed=9"), 2, "CONFIG_INVALID"),
         (
             ("--since", "2026-01-01", "--exchange-url", "http://api.bybit.com"),
@@ -228,6 +229,22 @@ def test_an_unknown_symbol_fails_and_the_others_go_on(tmp_path: Path) -> None:
             *sync_of, "--symbol", "NOPEUSDT", "--exchange-url", url, home=tmp_path / "other"
         )
         assert (code, document["state"], document["snapshot"]) == (1, "Failed", None)
+
+
+def test_open_interest_comes_on_the_grid_the_venue_keeps_whatever_the_candles(
+    tmp_path: Path,
+) -> None:
+    with paper_venue() as (_, url):
+        code, document = lockstep(
+            *("data", "sync", "--symbol", "BTCUSDT", "--since", "2026-01-10", "--timeframe", "1m"),
+            *("--kinds", "kline,open_interest", "--exchange-url", url),
+            home=tmp_path,
+        )
+    assert code == 0
+    assert [(i["kind"], i["timeframe"], i["status"]) for i in document["items"]] == [
+        ("kline", "1m", "complete"),
+        ("open_interest", "5m", "complete"),
+    ]
 
 
 def test_a_listing_that_cannot_be_read_costs_the_facts_and_not_the_candles(

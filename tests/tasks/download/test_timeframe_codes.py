@@ -11,6 +11,7 @@ from engine.exchange.intervals import (
     candle_code,
     candle_timeframe,
     interest_code,
+    interest_grid,
     interest_timeframe,
 )
 from engine.timeframe import Timeframe
@@ -57,6 +58,16 @@ def test_m14_open_interest_codes_round_trip_and_the_others_are_refused() -> None
         else:
             with pytest.raises(TimeError, match="keeps no"):
                 interest_code(timeframe)
+
+
+@pytest.mark.parametrize(
+    ("candles", "interest"),
+    [("1m", "5m"), ("5m", "5m"), ("30m", "30m"), ("2h", "4h"), ("6h", "1d"), ("1mo", "1d")],
+)
+def test_m14_open_interest_is_asked_for_on_a_grid_the_venue_keeps(
+    candles: str, interest: str
+) -> None:
+    assert interest_grid(Timeframe(candles)).value == interest
 
 
 def test_m14_no_other_module_spells_a_venue_code() -> None:
