@@ -131,3 +131,48 @@ class QualityError(LockstepError):
 
     code = "QUALITY_REFUSED"
     exit_code = 1
+
+
+class VenueError(LockstepError):
+    """The venue refused a request, or could not be reached in time."""
+
+    code = "VENUE_FAILED"
+    exit_code = 1
+
+
+class SchemaError(VenueError):
+    """The venue's answer does not have the shape its documentation gives it."""
+
+    code = "PAYLOAD_INVALID"
+
+
+class IpBanned(VenueError):
+    """The venue refuses this machine's address (HTTP 403) until ``until_ms``."""
+
+    code = "IP_BANNED"
+
+    def __init__(self, message: str, *, until_ms: int, **parts: str) -> None:
+        super().__init__(message, **parts)
+        self.until_ms = until_ms
+
+
+class PartialFetch(VenueError):
+    """A fetch that did not get all it was asked for: what it got, what it lacks, and why."""
+
+    code = "PARTIAL_FETCH"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        covered: list[tuple[int, int]],
+        missing: list[tuple[int, int]],
+        cause: str,
+        rows: int,
+        **parts: str,
+    ) -> None:
+        super().__init__(message, **parts)
+        self.covered = covered
+        self.missing = missing
+        self.cause = cause
+        self.rows = rows

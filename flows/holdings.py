@@ -20,8 +20,9 @@ def holdings(
 ) -> dict[str, Any]:
     """``{env, snapshot, items}``: one item a held series, as the contract names its fields.
 
-    ``missing`` are the holes between the first and the last covered moment; intervals are
-    half-open, epoch ms. Raises DataError naming the environment if nothing held is asked for.
+    ``missing`` are the holes between the first and the last covered moment, but for those where the
+    venue is known to have nothing, ``absent``; intervals are half-open, epoch ms. Raises DataError
+    naming the environment if nothing held is asked for.
     """
     from tasks.store import Kind, subtract
 
@@ -42,7 +43,8 @@ def holdings(
         if not asked:
             continue
         obtained = snapshot.coverage(info.symbol, info.kind.value, info.timeframe)
-        missing = subtract([(obtained[0][0], obtained[-1][1])], obtained)
+        absent = snapshot.known_absent(info.symbol, info.kind.value, info.timeframe)
+        missing = subtract([(obtained[0][0], obtained[-1][1])], [*obtained, *absent])
         items.append(
             {
                 "symbol": info.symbol,
@@ -51,6 +53,7 @@ def holdings(
                 "status": "partial" if missing else "complete",
                 "obtained": [list(interval) for interval in obtained],
                 "missing": [list(interval) for interval in missing],
+                "absent": [list(interval) for interval in absent],
                 "rows": info.rows,
                 "cause": None,
                 "first_ms": info.first_ms,

@@ -7,6 +7,7 @@ readers go on with the snapshot before.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from prefect.runtime import flow_run
 from flows.holdings import holdings
 from flows.progress import step
 from flows.requests import GenerateRequest, ImportRequest, import_document
-from tasks.quality import QualityReport, Status, check_stored
+from tasks.quality import QualityReport, Status, check_stored, write_quality_page
 from tasks.store import ImportReport, Store, StoreWriter, import_file
 
 #: From best to worst: a document shows the worst of several reports.
@@ -53,20 +54,34 @@ def commit_generated(writer: StoreWriter, request: GenerateRequest) -> int:
 
 
 @task(name="check quality", cache_policy=NO_CACHE)
-def check_changed(writer: StoreWriter) -> list[QualityReport]:
-    """Reports on every series with rows no snapshot holds yet; QualityError if one FAILs.
+def check_changed(writer: StoreWriter, run_id: str | None = None) -> list[QualityReport]:
+    """Reports on every series with rows no snapshot holds yet, also shown on a page of the store.
 
-    Not only the series just stored: what is published is all that changed.
+    Not only the series just stored: what is published is all that changed. ``run_id`` names the
+    sync they belong to, else this run of a flow.
     """
     changed = [series for series in writer.series() if writer.unpublished(series)]
+    run_id = run_id or str(flow_run.get_id() or uuid.uuid4())
+    page = quality_page(writer.directory, run_id)
     reports = []
     for done, series in enumerate(changed):
         step(f"checking the quality of {series}")(done, len(changed))
-        reports.append(check_stored(writer, series))
-    create_table_artifact(key="quality", table=[_quality_row(report) for report in reports])
+        reports.append(check_stored(writer, series, run_id=run_id, page=str(page)))
+    if reports:
+        write_quality_page(page.parent, run_id, reports)
+        create_table_artifact(key="quality", table=[_quality_row(report) for report in reports])
+    return reports
+
+
+def quality_page(store: Path, run_id: str) -> Path:
+    """Where the quality page of a run lies in a store's directory."""
+    return store / "quality" / f"{run_id}.html"
+
+
+def require_quality(reports: Sequence[QualityReport]) -> None:
+    """Raise QualityError for the first report that FAILs: its rows must not be published."""
     for report in reports:
         report.require()
-    return reports
 
 
 @task(name="publish snapshot", cache_policy=NO_CACHE)
@@ -86,6 +101,7 @@ def import_data(request: ImportRequest) -> dict[str, Any]:
                 request, rejected=list(report.rejected), rejected_rows=report.rejected_rows
             )
         reports = check_changed(writer)
+        require_quality(reports)
         snapshot_id = publish(store, writer)
     document = import_document(
         request,
@@ -112,6 +128,7 @@ def generate_data(request: GenerateRequest) -> dict[str, Any]:
     with store.writer(flow_run=flow_run.get_id()) as writer:
         rows = commit_generated(writer, request)
         reports = check_changed(writer)
+        require_quality(reports)
         publish(store, writer)
     document = holdings(store.snapshot(), symbol=request.symbol)
     create_table_artifact(key="generate", table=document["items"])

@@ -22,6 +22,10 @@ class Progress(Protocol):
         """A step begins (and the one before it has ended); its counts go to what is returned."""
         ...
 
+    def track(self, what: str) -> Report:
+        """A piece of work begins beside others; it has ended when all of it is done."""
+        ...
+
 
 def _unwatched(done: int, total: int) -> None:
     """Reports of work nobody watches."""
@@ -34,6 +38,12 @@ def step(what: str) -> Report:
     """Begin a step under the progress in place; returns where its counts are reported."""
     shown = _SHOWN.get()
     return _unwatched if shown is None else shown.step(what)
+
+
+def track(what: str) -> Report:
+    """Begin work that runs beside other work; returns where its counts are reported."""
+    shown = _SHOWN.get()
+    return _unwatched if shown is None else shown.track(what)
 
 
 @contextmanager

@@ -61,6 +61,17 @@ class TerminalProgress:
 
         return report
 
+    def track(self, what: str) -> Report:
+        """Begin work beside other work, with a bar of its own."""
+        bar = self._bars.add_task(what, total=None)
+
+        def report(done: int, total: int) -> None:
+            self._bars.update(bar, completed=done, total=total)
+            if self._lines and done == total:
+                self._console.print(f"==> {what}: done", markup=False, soft_wrap=True)
+
+        return report
+
     def _finish(self) -> None:
         if self._running is None:
             return

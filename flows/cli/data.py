@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli import sync, upkeep
 from flows.cli.command import command
 from flows.cli.errors import OK, UNUSABLE
 from flows.cli.options import (
     Environment,
     Kind,
     MaybeKind,
+    MaybeSince,
     MaybeSymbol,
     MaybeTimeframe,
+    MaybeUntil,
     OnlyTimeframe,
     Since,
     Symbol,
@@ -29,10 +33,15 @@ from flows.cli.shell import Shell
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(help="Market data: import, generate, look at what is held.")
+#: After any time there is data of.
+FOREVER_MS = 2**62
+
+app = typer.Typer(help="Market data: sync, import, generate, export, verify, keep in order.")
 
 
 def register(parent: typer.Typer) -> None:
+    sync.register(app)
+    upkeep.register(app)
     parent.add_typer(app, name="data")
 
 
@@ -117,27 +126,73 @@ def generate(
     return OK
 
 
+def _look(name: str, example: str, what: str, show: Callable[..., None]) -> None:
+    """Register a command that shows what an environment's store holds, in one way."""
+
+    def look(
+        shell: Shell,
+        symbol: MaybeSymbol = None,
+        timeframe: OnlyTimeframe = None,
+        kind: MaybeKind = None,
+        env: Environment = "backtest",
+    ) -> int:
+        from flows.holdings import holdings
+        from tasks.store import Store
+
+        snapshot = Store(shell.home.base, env).snapshot()
+        document = holdings(snapshot, symbol=symbol, kind=kind, timeframe=timeframe)
+        if name == "gaps":
+            document["items"] = [item for item in document["items"] if item["missing"]]
+        shell.answer(document, lambda console: show(console, document))
+        return OK
+
+    look.__doc__ = what
+    examples = [f"lockstep data {name}", f"lockstep data {name} {example}"]
+    command(app, name, examples=examples, rules=[funding_has_no_timeframe])(look)
+
+
 @command(
     app,
-    "status",
-    examples=["lockstep data status", "lockstep data status --symbol BTCUSDT --kind kline --json"],
-    rules=[funding_has_no_timeframe],
+    "export",
+    examples=[
+        "lockstep data export btc.parquet --symbol BTCUSDT --kind kline --timeframe 1m",
+        "lockstep data export funding.parquet --symbol BTCUSDT --kind funding --since 2026-01-01",
+    ],
+    rules=[window_is_ordered, funding_has_no_timeframe],
 )
-def status(
+def export(
     shell: Shell,
-    symbol: MaybeSymbol = None,
-    timeframe: OnlyTimeframe = None,
-    kind: MaybeKind = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Parquet file to write.")],
+    symbol: Symbol,
+    kind: Kind,
+    timeframe: MaybeTimeframe = None,
+    since: MaybeSince = None,
+    until: MaybeUntil = None,
     env: Environment = "backtest",
 ) -> int:
-    """What an environment's store holds, and what it lacks in between."""
-    from flows.holdings import holdings
-    from tasks.store import Store
+    """Write a series as one canonical Parquet file: equal rows, equal bytes."""
+    from tasks.store import Series, Store, export_series
 
-    document = holdings(
-        Store(shell.home.base, env).snapshot(), symbol=symbol, kind=kind, timeframe=timeframe
+    snapshot = Store(shell.home.base, env).snapshot()
+    series = Series.of(symbol, kind, timeframe if kind == "funding" else timeframe or "1m")
+    bounds = (0 if since is None else since, FOREVER_MS if until is None else until)
+    written = export_series(snapshot, series, file, *bounds)
+    document = {
+        "env": env,
+        "symbol": symbol,
+        "kind": kind,
+        "timeframe": series.timeframe_text,
+        "file": str(file),
+        "snapshot": snapshot.id,
+        "rows": written.rows,
+        "sha256": written.sha256,
+    }
+    shell.answer(
+        document,
+        lambda console: console.print(
+            f"{written.rows:,} rows of {series} in {file}, sha256 {written.sha256}", markup=False
+        ),
     )
-    shell.answer(document, lambda console: _show_items(console, document))
     return OK
 
 
@@ -172,6 +227,19 @@ def _show_import(console: Console, document: Mapping[str, Any]) -> None:
     )
 
 
+def _show_intervals(console: Console, document: Mapping[str, Any], which: str) -> None:
+    from engine.timeframe import format_ms
+    from flows.cli.tables import listing
+
+    rows = [
+        (item["symbol"], item["kind"], item["timeframe"] or "-", format_ms(start), format_ms(end))
+        for item in document["items"]
+        for start, end in item[which]
+    ]
+    columns = ("symbol", "kind", "timeframe", "from (UTC)", "until")
+    console.print(listing(columns, rows) if rows else "none")
+
+
 def _show_items(console: Console, document: Mapping[str, Any]) -> None:
     from flows.cli.tables import listing, minute
 
@@ -196,3 +264,23 @@ def _show_items(console: Console, document: Mapping[str, Any]) -> None:
             ],
         )
     )
+
+
+_look(
+    "status",
+    "--symbol BTCUSDT --kind kline --json",
+    "What an environment's store holds, and what it lacks in between.",
+    _show_items,
+)
+_look(
+    "coverage",
+    "--symbol BTCUSDT --json",
+    "Every interval that is known complete, one a line.",
+    partial(_show_intervals, which="obtained"),
+)
+_look(
+    "gaps",
+    "--symbol ADAUSDT --timeframe 1m",
+    "Every hole between the first and the last row of a series, one a line.",
+    partial(_show_intervals, which="missing"),
+)

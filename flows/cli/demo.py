@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def register(parent: typer.Typer) -> None:
     @command(parent, "demo", examples=["lockstep demo", "lockstep demo --home /tmp/lockstep"])
     def demo(shell: Shell) -> int:
-        """Generate a market, check it, backtest a play on it, and prove the run in a fresh process.
+        """Sync a generated market, check it, backtest a play, and prove the run in a fresh process.
 
         Needs no network, no keys, no other service.
         """

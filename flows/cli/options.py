@@ -26,10 +26,11 @@ MaybeSymbol = Annotated[
     str | None, typer.Option("--symbol", metavar="SYMBOL", help="Only this symbol, like BTCUSDT.")
 ]
 Kind = Annotated[
-    str, typer.Option("--kind", metavar="KIND", help="What the rows are: kline, mark or funding.")
+    str,
+    typer.Option("--kind", metavar="KIND", help="kline, mark, index, funding or open_interest."),
 ]
 MaybeKind = Annotated[
-    str | None, typer.Option("--kind", metavar="KIND", help="Only kline, mark or funding.")
+    str | None, typer.Option("--kind", metavar="KIND", help="Only rows of this kind.")
 ]
 MaybeTimeframe = Annotated[
     str | None, typer.Option("--timeframe", metavar="TF", help="Like 1m, 4h or 1D; 1m if unsaid.")
@@ -50,6 +51,20 @@ MaybeSince = Annotated[
 MaybeUntil = Annotated[
     int | None,
     typer.Option("--until", metavar="TIME", parser=_time, help="End (not included), UTC."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+ExchangeUrl = Annotated[
+    str,
+    typer.Option(
+        "--exchange-url",
+        metavar="URL",
+        envvar="LOCKSTEP_EXCHANGE_URL",
+        help="The exchange's address; plain http for this machine only.",
+    ),
+]
+SyncSetting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, like sync.ban_wait_s=60."),
 ]
 Play = Annotated[
     str, typer.Argument(metavar="PLAY", help="A play's file, or the name of one in ./plays.")

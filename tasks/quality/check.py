@@ -12,9 +12,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.timeframe import ceil_ms
-from tasks.quality.measures import Columns, candle_measures, funding_measures, mark_deviation_pct
+from tasks.quality.measures import (
+    Columns,
+    candle_measures,
+    funding_measures,
+    interest_measures,
+    mark_deviation_pct,
+)
 from tasks.quality.report import ExpectationResult, QualityReport, status_of
-from tasks.quality.suites import CANDLE_SUITE, FUNDING_SUITE, MARK_CHECK, SUITE_VERSION, Check
+from tasks.quality.suites import (
+    CANDLE_SUITE,
+    FUNDING_SUITE,
+    INTEREST_SUITE,
+    MARK_CHECK,
+    SUITE_VERSION,
+    Check,
+)
 from tasks.store import Interval, Kind, Series, Snapshot, StoreWriter, intersect, under_lock
 from tasks.store.rows import layout_of
 
@@ -37,8 +50,13 @@ def check_columns(
     ``mark``: the mark candles to compare the closes with, rows of other times being ignored.
     """
     if series.kind is Kind.FUNDING:
+        name = "funding"
         suite, frame = FUNDING_SUITE, funding_measures(series, columns, coverage)
+    elif series.kind is Kind.OPEN_INTEREST:
+        name = "open_interest"
+        suite, frame = INTEREST_SUITE, interest_measures(series, columns, coverage)
     else:
+        name = "candles"
         suite, frame = CANDLE_SUITE, candle_measures(series, columns, coverage)
         if mark is not None:
             suite = (*suite, MARK_CHECK)
@@ -46,7 +64,7 @@ def check_columns(
     results = _validate(suite, frame)
     times = columns[layout_of(series.kind).time]
     return QualityReport(
-        suite="funding" if series.kind is Kind.FUNDING else "candles",
+        suite=name,
         suite_version=SUITE_VERSION,
         symbol=series.symbol,
         kind=series.kind,
@@ -60,8 +78,11 @@ def check_columns(
 
 
 @under_lock
-def check_stored(writer: StoreWriter, series: Series) -> QualityReport:
-    """Run the suite over all stored rows of a series and record the outcome in the store."""
+def check_stored(
+    writer: StoreWriter, series: Series, *, run_id: str | None = None, page: str | None = None
+) -> QualityReport:
+    """Run the suite over all stored rows of a series and record the outcome in the store, with the
+    run it belongs to and the page that shows it."""
     columns = writer.rows(series, 0, 2**62)
     mark = Series(series.symbol, Kind.MARK, series.timeframe)
     compared = series.kind is Kind.KLINE and mark in writer.series()
@@ -71,7 +92,14 @@ def check_stored(writer: StoreWriter, series: Series) -> QualityReport:
         writer.coverage(series),
         writer.rows(mark, 0, 2**62) if compared else None,
     )
-    writer.put_quality_run(series, report.suite, report.status, report.model_dump(mode="json"))
+    writer.put_quality_run(
+        series,
+        report.suite,
+        report.status,
+        report.model_dump(mode="json"),
+        run_id=run_id,
+        page=page,
+    )
     return report
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.timeframe import HOUR_MS
+from engine.timeframe import HOUR_MS, MINUTE_MS
 from tasks.store.intervals import Interval, intersect, runs, subtract
 from tasks.store.rows import bar_ends, grid_floor, layout_of, row_ends
 from tasks.store.series import Kind, Series
@@ -47,9 +47,27 @@ def funding_measures(
         # An event says nothing of the time before it, so coverage is judged from the first on.
         coverage = intersect(coverage, [(int(times[0]), int(row_ends(series, columns)[-1]))])
     covered, uncovered = _missing(series, columns, coverage)
+    spacing_min = np.full(len(times), np.nan)
+    spacing_min[1:] = np.diff(times) / MINUTE_MS
     return {
         **columns,
         "off_grid_ms": times % HOUR_MS,
+        "missing_covered": covered,
+        "missing_uncovered": uncovered,
+        "spacing_min": spacing_min,
+    }
+
+
+def interest_measures(
+    series: Series, columns: Columns, coverage: Sequence[Interval]
+) -> dict[str, npt.NDArray[Any]]:
+    """The open-interest suite's columns."""
+    assert series.timeframe is not None
+    times = columns["ts_ms"]
+    covered, uncovered = _missing(series, columns, coverage)
+    return {
+        **columns,
+        "off_grid_ms": times - grid_floor(times, series.timeframe),
         "missing_covered": covered,
         "missing_uncovered": uncovered,
     }

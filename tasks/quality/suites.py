@@ -12,7 +12,7 @@ from typing import Any
 from tasks.quality.report import Severity
 
 #: Raised when a suite's checks or bounds change.
-SUITE_VERSION = 1
+SUITE_VERSION = 2
 
 #: Bars in a row without any movement or trade that are worth a warning.
 FLAT_RUN_BARS = 30
@@ -22,6 +22,8 @@ JUMP_PCT = 20.0
 MARK_DEVIATION_PCT = 5.0
 #: A funding rate worth a warning, in 1e-8 (2 % per event).
 FUNDING_RATE_E8 = 2_000_000
+#: The distances the venue pays funding at, minutes.
+FUNDING_INTERVALS_MIN = (60, 120, 240, 480)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +162,24 @@ FUNDING_SUITE: tuple[Check, ...] = (
         column="rate_e8",
         min_value=-FUNDING_RATE_E8,
         max_value=FUNDING_RATE_E8,
+    ),
+    Check(
+        "calendar",
+        "events follow one another after 1, 2, 4 or 8 hours",
+        "warning",
+        "ExpectColumnValuesToBeInSet",
+        {"column": "spacing_min", "value_set": list(FUNDING_INTERVALS_MIN)},
+    ),
+)
+INTEREST_SUITE: tuple[Check, ...] = (
+    *_time_checks("ts_ms"),
+    *_not_null("value"),
+    _between(
+        "interest_possible",
+        "open interest >= 0",
+        "error",
+        column="value",
+        min_value=0.0,
+        max_value=1e18,
     ),
 )

@@ -12,32 +12,45 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import StoreError
-from tasks.store.database import check_seal, open_database
+from engine.errors import DataError, StoreError
+from tasks.store.database import DATABASE_FILE, check_seal, compact, open_database
+from tasks.store.door import under_lock
+from tasks.store.export import Exported, export_series
 from tasks.store.imports import ImportReport, import_file
 from tasks.store.intervals import Interval, intersect, merge, subtract
 from tasks.store.lock import write_lock
-from tasks.store.objects import Signature
+from tasks.store.objects import Verified
+from tasks.store.prune import Prune, apply_prune, plan_prune
 from tasks.store.publish import publish
-from tasks.store.series import Kind, Series, SeriesInfo
-from tasks.store.snapshot import Snapshot, open_snapshot
-from tasks.store.writer import Ingested, Progress, StoreWriter, under_lock
+from tasks.store.repair import Repair, apply_repair, plan_repair
+from tasks.store.series import FACT_KINDS, Kind, Series, SeriesInfo
+from tasks.store.snapshot import Snapshot, has_snapshot, open_snapshot
+from tasks.store.writer import Ingested, Progress, StoreWriter
 
 __all__ = [
     "ENVIRONMENTS",
+    "FACT_KINDS",
+    "Exported",
     "ImportReport",
     "Ingested",
     "Interval",
     "Kind",
     "Progress",
+    "Prune",
+    "Repair",
     "Series",
     "SeriesInfo",
     "Snapshot",
     "Store",
     "StoreWriter",
+    "apply_prune",
+    "apply_repair",
+    "export_series",
     "import_file",
     "intersect",
     "merge",
+    "plan_prune",
+    "plan_repair",
     "subtract",
     "under_lock",
 ]
@@ -61,7 +74,18 @@ class Store:
             )
         self.env = env
         self.directory = Path(home) / "store" / env
-        self._verified: dict[str, Signature] = {}
+        self._verified: Verified = {}
+
+    def existing(self) -> Store:
+        """This store, if there is one; DataError naming the environment if nothing was stored."""
+        if not (self.directory / DATABASE_FILE).exists():
+            raise DataError(
+                f"environment {self.env!r} holds no data",
+                where=str(self.directory),
+                hint="run `lockstep data sync` or `lockstep data import` first",
+                code="STORE_EMPTY",
+            )
+        return self
 
     @contextlib.contextmanager
     def writer(
@@ -86,9 +110,18 @@ class Store:
         ):
             writer = StoreWriter(self.env, self.directory, connection)
             try:
+                writer.settle()
                 yield writer
+                writer.settle()
             finally:
                 writer.release()
+
+    def vacuum(self, timeout_s: float = 0.0) -> tuple[int, int]:
+        """Give back the space of deleted rows; the database's bytes before and after."""
+        with self.writer(timeout_s):
+            pass  # what is staged goes into the tables first
+        with write_lock(self.directory, timeout_s):
+            return compact(self.directory, self.env)
 
     @under_lock
     def publish_snapshot(self, writer: StoreWriter, progress: Progress | None = None) -> str:
@@ -97,6 +130,10 @@ class Store:
         ``progress(done, total)`` counts series.
         """
         return publish(writer, progress)
+
+    def has_snapshot(self) -> bool:
+        """Whether anything was ever published."""
+        return has_snapshot(self.directory)
 
     def snapshot(self, snapshot_id: str | None = None) -> Snapshot:
         """A published snapshot by id, or the current one.

@@ -53,7 +53,7 @@ def open_database(directory: Path, env: str) -> Iterator[duckdb.DuckDBPyConnecti
                 code="STORE_FOREIGN",
             )
         yield connection
-    except (duckdb.IOException, duckdb.FatalException) as error:
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
         sound = False
         raise StoreError(
             f"the database failed: {str(error).splitlines()[0]}",
@@ -85,10 +85,41 @@ def check_seal(directory: Path) -> None:
         raise _damaged(path, f"the database file {state}")
 
 
-def _create(directory: Path, env: str) -> None:
+def compact(directory: Path, env: str) -> tuple[int, int]:
+    """Write the database anew without the space that deleted rows left; its bytes before and after.
+
+    Used under the write lock, with no connection open. The old file is replaced in one rename.
+    """
+    path, building = directory / DATABASE_FILE, _fresh_building(directory)
+    with open_database(directory, env) as connection:
+        connection.execute("CHECKPOINT").fetchall()
+    before = path.stat().st_size
+    connection = _connect(building)
+    try:
+        (name,) = connection.execute("SELECT current_database()").fetchall()[0]
+        connection.execute(f"ATTACH '{path}' AS old (READ_ONLY)").fetchall()
+        connection.execute(f'COPY FROM DATABASE old TO "{name}"').fetchall()
+        connection.execute("DETACH old").fetchall()
+    finally:
+        connection.close()
+    # Without its seal the file may change: a kill from here on leaves the old one or the new one.
+    (directory / SEAL_FILE).unlink(missing_ok=True)
+    building.rename(path)
+    sync_directory(directory)
+    _seal(directory)
+    return before, path.stat().st_size
+
+
+def _fresh_building(directory: Path) -> Path:
+    """Where a new database file is built, nothing of an earlier attempt left."""
     building = directory / f"{DATABASE_FILE}.building"
     for leftover in (building, building.with_name(building.name + ".wal")):
         leftover.unlink(missing_ok=True)
+    return building
+
+
+def _create(directory: Path, env: str) -> None:
+    building = _fresh_building(directory)
     connection = _connect(building)
     migrate(connection)
     connection.execute("INSERT INTO store_info VALUES (?, ?)", [uuid.uuid4().hex, env]).fetchall()
@@ -126,10 +157,15 @@ def _damaged(path: Path, message: str) -> StoreError:
 
 
 def _seal(directory: Path) -> None:
+    """Note the file's size. A disk too full for that leaves no seal, as a killed writer does: the
+    next opening then shows whether the file is whole."""
     size = (directory / DATABASE_FILE).stat().st_size
     temporary = directory / f"{SEAL_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps({"bytes": size}))
-    temporary.replace(directory / SEAL_FILE)
+    try:
+        temporary.write_text(json.dumps({"bytes": size}))
+        temporary.replace(directory / SEAL_FILE)
+    except OSError:
+        temporary.unlink(missing_ok=True)
 
 
 def _sealed_bytes(directory: Path) -> int | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TIME_NAMES = ("ts", "open_ms")
 RATE_NAMES = ("funding_rate", "rate")
+INTEREST_NAMES = ("open_interest", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def read_columns(path: Path, kind: Kind) -> RawColumns:
 
     Candles: ``ts`` (or ``open_ms``), ``open high low close``, ``volume`` (last-price candles),
     optional ``turnover``. Funding: ``ts``, ``funding_rate`` (or ``rate``), optional
-    ``interval_minutes``. Other columns are not read.
+    ``interval_minutes``. Open interest: ``ts``, ``open_interest`` (or ``value``). Other columns are
+    not read.
     """
     table = _read_table(path)
     names = table.column_names
@@ -49,6 +51,8 @@ def read_columns(path: Path, kind: Kind) -> RawColumns:
     if kind is Kind.FUNDING:
         wanted = {"rate": _one_of(names, RATE_NAMES, path)}
         optional = {"interval_min": "interval_minutes"}
+    elif kind is Kind.OPEN_INTEREST:
+        wanted, optional = {"value": _one_of(names, INTEREST_NAMES, path)}, {}
     else:
         wanted = {name: name for name in ("open", "high", "low", "close")}
         optional = {"turnover": "turnover"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.store.door import under_lock
 from tasks.store.files import read_columns
 from tasks.store.rows import layout_of
 from tasks.store.series import Kind, Series
 from tasks.store.validation import validate
-from tasks.store.writer import Progress, StoreWriter, under_lock
+from tasks.store.writer import Progress, StoreWriter
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What identifies a file's state on disk: device, inode, size, changed at (ns), modified at (ns).
 Signature = tuple[int, int, int, int, int]
+#: Files found whole by this process: what they were then, and their mapped tables.
+Verified = dict[str, tuple[Signature, "pa.Table"]]
 
 
 def write_object(directory: Path, table: pa.Table) -> tuple[str, int]:
@@ -63,18 +65,17 @@ def object_path(directory: Path, name: str) -> Path:
     return directory / f"{name}.arrow"
 
 
-def read_object(directory: Path, name: str, verified: dict[str, Signature]) -> pa.Table:
+def read_object(directory: Path, name: str, verified: Verified) -> pa.Table:
     """The table of an object, mapped into memory, its bytes verified against its name.
 
-    ``verified`` remembers files that were found whole and have not been touched since, so that a
-    process hashes each once. A missing or damaged file raises StoreError naming it.
+    ``verified`` keeps the files that were found whole and have not been touched since, mapped, so
+    that a process hashes and maps each once. A missing or damaged file raises StoreError naming it.
     """
     import pyarrow as pa
 
     path = object_path(directory, name)
     try:
         found = path.stat()
-        source = pa.memory_map(str(path), "r")
     except OSError as error:
         raise damaged(path, "cannot be read") from error
     signature = (
@@ -84,13 +85,19 @@ def read_object(directory: Path, name: str, verified: dict[str, Signature]) -> p
         found.st_ctime_ns,
         found.st_mtime_ns,
     )
-    if verified.get(name) != signature:
-        content = source.read_buffer()
-        if hashlib.sha256(content).hexdigest() != name:
-            raise damaged(path, "does not hash to its name")
-        verified[name] = signature
-        source.seek(0)
-    return pa.ipc.open_file(source).read_all()
+    known = verified.get(name)
+    if known is not None and known[0] == signature:
+        return known[1]
+    try:
+        source = pa.memory_map(str(path), "r")
+    except OSError as error:
+        raise damaged(path, "cannot be read") from error
+    if hashlib.sha256(source.read_buffer()).hexdigest() != name:
+        raise damaged(path, "does not hash to its name")
+    source.seek(0)
+    table = pa.ipc.open_file(source).read_all()
+    verified[name] = (signature, table)
+    return table
 
 
 def damaged(path: Path, problem: str) -> StoreError:

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from engine.canonical import canonical_bytes, sha256_hex
+from tasks.store.door import under_lock
 from tasks.store.objects import object_path, write_durably, write_object
 from tasks.store.rows import layout_of, month_bounds
 from tasks.store.schema import SCHEMA_VERSION
 from tasks.store.series import Series
-from tasks.store.writer import Progress, StoreWriter, under_lock
+from tasks.store.writer import Progress, StoreWriter
 
 #: Version of the manifest's own shape.
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 CURRENT_FILE = "current"
 
 
@@ -51,6 +52,7 @@ def publish(writer: StoreWriter, progress: Progress | None = None) -> str:
         "schema_version": SCHEMA_VERSION,
         "series": listed,
         "instruments": writer.instruments(),
+        "risk_tiers": writer.risk_tiers(),
         "generated": writer.generated(),
         "revisions": _publish_revisions(writer, objects),
     }
@@ -95,6 +97,7 @@ def _publish_series(
         "first_ms": months[0]["first_ms"],
         "last_ms": months[-1]["last_ms"],
         "coverage": [list(interval) for interval in coverage],
+        "known_absent": [list(interval) for interval in writer.known_absent(series)],
         "months": months,
     }
 

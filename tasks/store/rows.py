@@ -4,6 +4,7 @@ Candles: ``open_ms`` int64, ``open high low close volume turnover`` float64; tur
 the source had none; mark and index candles have no volume at the venue and hold 0.
 Funding: ``ts_ms`` int64, ``rate_e8`` int64 (rate in 1e-8), ``interval_min`` float64, minutes to
 the next event, NaN where the source did not say.
+Open interest: ``ts_ms`` int64, ``value`` float64, base units, one value at each open of the grid.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Layout:
     """The table, the time column and the value columns of a kind.
 
     ``integers`` are int64, the other columns float64; ``optional`` may be unknown: NaN in columns
-    and files, NULL in the database. ``keys`` name the columns that tell series apart.
+    and files, NULL in the database; None: every value is known. ``keys`` name the columns that tell
+    series apart.
     """
 
     table: str
@@ -38,12 +40,18 @@ class Layout:
     time: str
     values: tuple[str, ...]
     integers: tuple[str, ...]
-    optional: str
+    optional: str | None
+
+    def dtype(self, name: str) -> type[np.generic]:
+        """The type of a column's values."""
+        return np.int64 if name in self.integers else np.float64
 
     def key(self, series: Series) -> list[Any]:
         """The values of ``keys`` for a series."""
         if series.kind is Kind.FUNDING:
             return [series.symbol]
+        if series.kind is Kind.OPEN_INTEREST:
+            return [series.symbol, series.timeframe_text]
         return [series.symbol, series.kind.price, series.timeframe_text]
 
     def condition(self, alias: str) -> str:
@@ -52,15 +60,19 @@ class Layout:
 
     def staged(self) -> str:
         """The SQL query of registered rows called ``arrow_rows``, unknown values as NULL."""
-        plain = ", ".join(name for name in self.values if name != self.optional)
-        unknown = f"nullif({self.optional}, 'NaN'::DOUBLE) AS {self.optional}"
-        return f"SELECT {self.time}, {plain}, {unknown} FROM arrow_rows"
+        columns = [
+            f"nullif({name}, 'NaN'::DOUBLE) AS {name}" if name == self.optional else name
+            for name in self.values
+        ]
+        return f"SELECT {self.time}, {', '.join(columns)} FROM arrow_rows"
 
     def stored(self) -> str:
         """The SQL select list of stored rows, unknown values as NaN."""
-        plain = ", ".join(name for name in self.values if name != self.optional)
-        unknown = f"coalesce({self.optional}::DOUBLE, 'NaN'::DOUBLE) AS {self.optional}"
-        return f"{self.time}, {plain}, {unknown}"
+        columns = [
+            f"coalesce({name}::DOUBLE, 'NaN'::DOUBLE) AS {name}" if name == self.optional else name
+            for name in self.values
+        ]
+        return f"{self.time}, {', '.join(columns)}"
 
     def arrow(self, columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
         """Columns as an Arrow table without nulls, sharing their memory.
@@ -79,16 +91,12 @@ class Layout:
     def columns(self, table: pa.Table) -> dict[str, npt.NDArray[Any]]:
         """Columns of an Arrow table of this layout, which has no nulls."""
         return {
-            name: column_values(table, name, np.int64 if name in self.integers else np.float64)
-            for name in (self.time, *self.values)
+            name: column_values(table, name, self.dtype(name)) for name in (self.time, *self.values)
         }
 
     def empty(self) -> dict[str, npt.NDArray[Any]]:
         """Columns of no rows."""
-        return {
-            name: np.empty(0, np.int64 if name in self.integers else np.float64)
-            for name in (self.time, *self.values)
-        }
+        return {name: np.empty(0, self.dtype(name)) for name in (self.time, *self.values)}
 
 
 _CANDLES = Layout(
@@ -106,6 +114,14 @@ _FUNDING = Layout(
     values=("rate_e8", "interval_min"),
     integers=("ts_ms", "rate_e8"),
     optional="interval_min",
+)
+_OPEN_INTEREST = Layout(
+    table="open_interest",
+    keys=("symbol", "timeframe"),
+    time="ts_ms",
+    values=("value",),
+    integers=("ts_ms",),
+    optional=None,
 )
 
 
@@ -126,7 +142,9 @@ def column_values(table: pa.Table, name: str, dtype: type[np.generic]) -> npt.ND
 
 def layout_of(kind: Kind) -> Layout:
     """The layout of a kind's rows."""
-    return _FUNDING if kind is Kind.FUNDING else _CANDLES
+    if kind is Kind.FUNDING:
+        return _FUNDING
+    return _OPEN_INTEREST if kind is Kind.OPEN_INTEREST else _CANDLES
 
 
 def grid_floor(ms: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDArray[np.int64]:
@@ -147,27 +165,48 @@ def bar_ends(open_ms: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDArra
 def row_ends(series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
     """The end of what each row supports, int64[n].
 
-    A bar supports itself. A funding event supports the time until the next event is due: its own
-    interval if known, else the smallest distance between the given events.
+    A bar, or a value of the grid, supports its own stretch of it. A funding event supports the time
+    until the next event is due: its own interval if known, else what its neighbours say
+    (:func:`_spacing_ms`).
     """
+    times = columns[layout_of(series.kind).time]
     if series.timeframe is not None:
-        return bar_ends(columns["open_ms"], series.timeframe)
-    ts = columns["ts_ms"]
-    spacing = np.diff(ts)
-    usual = int(spacing.min()) if len(spacing) else USUAL_FUNDING_MIN * MINUTE_MS
+        return bar_ends(times, series.timeframe)
+    if not len(times):
+        return times
     interval = columns["interval_min"] * MINUTE_MS
-    ends = ts + np.where(np.isnan(interval), min(usual, DAY_MS), interval).astype(np.int64)
-    ends[:-1] = np.minimum(ends[:-1], ts[1:])
+    ends = times + np.where(np.isnan(interval), _spacing_ms(times), interval).astype(np.int64)
+    ends[:-1] = np.minimum(ends[:-1], times[1:])
     return np.asarray(ends)
+
+
+def _spacing_ms(ts_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How far after each event the next one is due, ms int64[n], as the events' own rhythm tells.
+
+    The distance to the next event counts where the one before or after it is the same (the venue
+    may change a symbol's interval); a lone longer distance means a missing event, so the smallest
+    of the neighbouring distances counts, at most a day.
+    """
+    usual = USUAL_FUNDING_MIN * MINUTE_MS
+    if len(ts_ms) == 1:
+        return np.array([usual])
+    spacing = np.diff(ts_ms)
+    before = np.concatenate((spacing[:1], spacing[:-1]))
+    after = np.concatenate((spacing[1:], spacing[-1:]))
+    lone = np.ones(len(spacing), bool)
+    lone[1:] &= spacing[1:] != spacing[:-1]
+    lone[:-1] &= spacing[:-1] != spacing[1:]
+    due = np.where(lone, np.minimum(spacing, np.minimum(before, after)), spacing)
+    return np.minimum(np.concatenate((due, due[-1:])), DAY_MS)
 
 
 def support_bound(series: Series, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
     """The furthest end of what each row can support, int64[n]: a day for a funding event."""
+    times = columns[layout_of(series.kind).time]
     if series.timeframe is not None:
-        return bar_ends(columns["open_ms"], series.timeframe)
-    ts = columns["ts_ms"]
-    ends = ts + DAY_MS
-    ends[:-1] = np.minimum(ends[:-1], ts[1:])
+        return bar_ends(times, series.timeframe)
+    ends = times + DAY_MS
+    ends[:-1] = np.minimum(ends[:-1], times[1:])
     return np.asarray(ends)
 
 

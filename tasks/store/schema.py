@@ -53,6 +53,36 @@ MIGRATIONS: tuple[str, ...] = (
         symbol VARCHAR NOT NULL, kind VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
         month VARCHAR NOT NULL);
     """,
+    # 2: syncs. `received` is what the venue sent, NULL for facts of another source.
+    # known_absent: half-open intervals for which the venue has nothing, and why that is known.
+    # sightings: where one sync run found nothing; a second run that finds the same settles it.
+    # venue_bans: until when an address refuses this machine. repairs: what repairs did.
+    """
+    CREATE TABLE open_interest (
+        symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, ts_ms BIGINT NOT NULL,
+        value DOUBLE NOT NULL);
+    ALTER TABLE instruments ADD COLUMN received VARCHAR;
+    CREATE TABLE risk_tiers (
+        symbol VARCHAR NOT NULL, valid_from_ms BIGINT NOT NULL, facts VARCHAR NOT NULL);
+    CREATE TABLE known_absent (
+        symbol VARCHAR NOT NULL, kind VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
+        start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL, reason VARCHAR NOT NULL);
+    CREATE TABLE sightings (
+        symbol VARCHAR NOT NULL, kind VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
+        start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL, run_id VARCHAR NOT NULL);
+    CREATE TABLE sync_runs (
+        run_id VARCHAR NOT NULL, flow_run VARCHAR, started_ms BIGINT NOT NULL, ended_ms BIGINT,
+        state VARCHAR NOT NULL, request VARCHAR NOT NULL, snapshot VARCHAR);
+    CREATE TABLE sync_items (
+        run_id VARCHAR NOT NULL, symbol VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+        timeframe VARCHAR NOT NULL, requested VARCHAR NOT NULL, obtained VARCHAR NOT NULL,
+        missing VARCHAR NOT NULL, rows BIGINT NOT NULL, status VARCHAR NOT NULL, cause VARCHAR);
+    ALTER TABLE quality_runs ADD COLUMN run_id VARCHAR;
+    ALTER TABLE quality_runs ADD COLUMN page VARCHAR;
+    CREATE TABLE venue_bans (address VARCHAR NOT NULL, until_ms BIGINT NOT NULL);
+    CREATE TABLE repairs (
+        recorded_at_ms BIGINT NOT NULL, action VARCHAR NOT NULL, detail VARCHAR NOT NULL);
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

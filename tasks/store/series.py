@@ -11,6 +11,10 @@ from engine.timeframe import Timeframe, parse_timeframe
 
 _SYMBOL = re.compile(r"[A-Z0-9]{2,40}")
 
+#: Kinds that are dated facts of a symbol, not rows of a series.
+INSTRUMENTS, RISK_TIERS = "instruments", "risk_tiers"
+FACT_KINDS = (INSTRUMENTS, RISK_TIERS)
+
 
 class Kind(StrEnum):
     """A kind of market data, by the name the command line uses."""
@@ -19,6 +23,12 @@ class Kind(StrEnum):
     MARK = "mark"
     INDEX = "index"
     FUNDING = "funding"
+    OPEN_INTEREST = "open_interest"
+
+    @property
+    def is_candles(self) -> bool:
+        """Whether the rows are candles: of the last, the mark or the index price."""
+        return self in (Kind.KLINE, Kind.MARK, Kind.INDEX)
 
     @property
     def price(self) -> str:
@@ -63,6 +73,11 @@ class Series:
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.kind.value} {self.timeframe_text}".rstrip()
+
+
+def series_key(series: Series) -> list[str]:
+    """What names a series in the tables that have a row or more a series."""
+    return [series.symbol, series.kind.value, series.timeframe_text]
 
 
 @dataclass(frozen=True, slots=True)

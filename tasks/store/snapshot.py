@@ -19,7 +19,7 @@ from engine.canonical import hash_columns, hash_value, sha256_hex
 from engine.errors import DataError
 from engine.timeframe import DAY_MS, ceil_ms, floor_ms, format_ms
 from tasks.store.intervals import Interval, subtract
-from tasks.store.objects import Signature, damaged, read_object
+from tasks.store.objects import Verified, damaged, read_object
 from tasks.store.publish import CURRENT_FILE, snapshots_directory
 from tasks.store.rows import layout_of, month_bounds
 from tasks.store.series import Kind, Series, SeriesInfo
@@ -43,7 +43,7 @@ class Snapshot:
         directory: Path,
         snapshot_id: str,
         manifest: Mapping[str, Any],
-        verified: dict[str, Signature],
+        verified: Verified,
     ) -> None:
         self.env = env
         self.id = snapshot_id
@@ -81,6 +81,11 @@ class Snapshot:
         entry = self._entry(Series.of(symbol, kind, timeframe))
         return [(start, end) for start, end in entry["coverage"]]
 
+    def known_absent(self, symbol: str, kind: str, timeframe: str | None = None) -> list[Interval]:
+        """The merged intervals for which the venue is known to have nothing."""
+        entry = self._entry(Series.of(symbol, kind, timeframe))
+        return [(start, end) for start, end in entry.get("known_absent", [])]
+
     def gaps(
         self, symbol: str, kind: str, timeframe: str | None, since_ms: int, until_ms: int
     ) -> list[Interval]:
@@ -103,8 +108,8 @@ class Snapshot:
         hole. ``turnover`` is None unless known for every bar; mark and index volumes are 0.
         """
         series = Series.of(symbol, kind, timeframe)
-        if series.timeframe is None:
-            raise DataError(f"{series} has no bars", hint="read it with Snapshot.funding")
+        if not series.kind.is_candles:
+            raise DataError(f"{series} has no bars", hint="read it with Snapshot.columns")
         window = self._window(series, since_ms, until_ms)
         if complete:
             self._require_cover(series, *window)
@@ -153,6 +158,23 @@ class Snapshot:
 
         facts = self._manifest["instruments"].get(symbol)
         return Instrument.from_dict(facts[-1]) if facts else None
+
+    def risk_tiers(self, symbol: str) -> list[dict[str, Any]] | None:
+        """The newest ladder of risk tiers stored for a symbol, lowest first; None if there is none.
+
+        Tiers as :class:`tasks.download.models.RiskTier` names their fields.
+        """
+        ladders = self._manifest.get("risk_tiers", {}).get(symbol)
+        return list(ladders[-1]["tiers"]) if ladders else None
+
+    def open_interest(
+        self, symbol: str, timeframe: str, since_ms: int, until_ms: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Open interest with times in ``[since_ms, until_ms)``: ``ts_ms`` int64[n] and values in
+        base units float64[n]."""
+        series = Series.of(symbol, Kind.OPEN_INTEREST, timeframe)
+        columns = self.columns(series, since_ms, until_ms)
+        return columns["ts_ms"], columns["value"]
 
     def generators(self, symbol: str, since_ms: int, until_ms: int) -> list[dict[str, Any]]:
         """Specs of the generated markets whose rows meet the window; empty for real data."""
@@ -253,21 +275,23 @@ class Snapshot:
         )
 
 
-def open_snapshot(
-    env: str, store: Path, snapshot_id: str | None, verified: dict[str, Signature]
-) -> Snapshot:
+def has_snapshot(store: Path) -> bool:
+    """Whether a store has a current snapshot."""
+    return (snapshots_directory(store) / CURRENT_FILE).is_file()
+
+
+def open_snapshot(env: str, store: Path, snapshot_id: str | None, verified: Verified) -> Snapshot:
     """The snapshot called ``snapshot_id``, or the current one, its manifest verified."""
     directory = snapshots_directory(store)
     if snapshot_id is None:
-        current = directory / CURRENT_FILE
-        if not current.is_file():
+        if not has_snapshot(store):
             raise DataError(
                 f"environment {env!r} holds no data",
                 where=str(store),
                 hint="run `lockstep data import` or `lockstep data generate` first",
                 code="STORE_EMPTY",
             )
-        snapshot_id = current.read_text()
+        snapshot_id = (directory / CURRENT_FILE).read_text()
     path = directory / f"{snapshot_id}.json"
     try:
         content = path.read_bytes()

@@ -62,6 +62,8 @@ def validate(
     _check_times(series, raw, now_ms, rejections)
     if series.kind is Kind.FUNDING:
         return _funding(raw, rejections), rejections
+    if series.kind is Kind.OPEN_INTEREST:
+        return _open_interest(raw, rejections), rejections
     return _candles(series, raw, rejections), rejections
 
 
@@ -137,3 +139,10 @@ def _funding(raw: RawColumns, rejections: Rejections) -> dict[str, npt.NDArray[A
         "rate_e8": rate_e8.astype(np.int64),
         "interval_min": interval,
     }
+
+
+def _open_interest(raw: RawColumns, rejections: Rejections) -> dict[str, npt.NDArray[Any]]:
+    value = raw.values["value"]
+    rejections.add(~np.isfinite(value), "open interest is missing or not finite")
+    rejections.add(value < 0, "open interest is negative")
+    return {"ts_ms": raw.time_ms, "value": value}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,11 +189,15 @@ def test_a_series_without_rows_fails() -> None:
     ("change", "expected", "status"),
     [
         (lambda rows: None, set(), Status.PASS),
-        (put("ts_ms", 4, T0 + 32 * HOUR + 1), {"on_grid"}, Status.FAIL),
-        (drop(4), {"covered_rows_present"}, Status.FAIL),
+        (put("ts_ms", 4, T0 + 32 * HOUR + 1), {"on_grid", "calendar"}, Status.FAIL),
+        (drop(4), {"covered_rows_present", "calendar"}, Status.FAIL),
         (put("rate_e8", 4, 200_000_000), {"rate_possible", "rate_usual"}, Status.FAIL),
         (put("rate_e8", 4, -2_000_001), {"rate_usual"}, Status.WARN),
-        (put("ts_ms", 4, T0 + 24 * HOUR), {"time_unique", "time_increasing"}, Status.FAIL),
+        (
+            put("ts_ms", 4, T0 + 24 * HOUR),
+            {"time_unique", "time_increasing", "calendar"},
+            Status.FAIL,
+        ),
     ],
 )
 def test_funding_events_are_checked(change: Any, expected: set[str], status: Status) -> None:
@@ -322,11 +325,24 @@ def test_suites_use_no_network_write_no_file_and_load_the_library_late(tmp_path:
     assert list(folder.rglob("*")) == []
 
 
+FIVE_MILLION = """
+import resource, time
+from tasks.quality import check_columns
+from tasks.store import Series
+from tests.tasks.store.samples import MINUTE, T0, candles
+n = 5_000_000
+rows = candles(n)
+begun = time.process_time()  # a busy machine is not the suite's fault
+series = Series.of("BTCUSDT", "kline", "1m")
+report = check_columns(series, rows, [(T0, T0 + n * MINUTE)], mark=rows)
+seconds = time.process_time() - begun
+print(report.status, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
 @pytest.mark.full
-def test_five_million_rows_are_checked_in_seconds() -> None:
-    n = 5_000_000
-    rows = candles(n)
-    begun = time.perf_counter()
-    report = check_columns(CANDLES, rows, [(T0, T0 + n * MINUTE)])
-    assert report.status is Status.PASS
-    assert time.perf_counter() - begun < 20
+def test_five_million_rows_are_checked_in_twenty_seconds_and_two_gigabytes() -> None:
+    status, seconds, gigabytes = run(FIVE_MILLION).split()
+    assert status == "PASS"
+    assert float(seconds) < 20.0
+    assert float(gigabytes) < 2.0

@@ -291,7 +291,7 @@ def test_an_older_store_is_migrated_forward_under_the_lock_and_keeps_its_rows(
     for _ in range(2):
         with store.writer() as writer:
             versions = writer._fetch("SELECT version FROM schema_version ORDER BY version", [])
-            assert versions == [(1,), (2,)]
+            assert versions == [(n + 1,) for n in range(len(later))]
             assert writer._fetch("SELECT note FROM instruments", []) == []
             assert len(writer.rows(HOURLY, 0, 2**62)["open_ms"]) == N
 
@@ -319,6 +319,7 @@ def test_the_manifest_states_no_time_and_no_path(tmp_path: Path) -> None:
         "schema_version",
         "series",
         "instruments",
+        "risk_tiers",
         "generated",
         "revisions",
     }

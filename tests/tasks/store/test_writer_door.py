@@ -80,10 +80,14 @@ def test_h13_every_function_that_takes_a_writer_raises_outside_the_lock(
             function(*first, None)
 
 
+#: The rooms of the door: what a writer is made of, and the schema.
+DOOR = {f"tasks/store/{name}.py" for name in ("writer", "facts", "records", "schema")}
+
+
 def test_h13_the_mutating_statements_stand_in_the_writer_and_the_schema_only() -> None:
     offenders = []
     for path in sorted((ROOT / "tasks").rglob("*.py")) + sorted((ROOT / "flows").rglob("*.py")):
-        if path.relative_to(ROOT).as_posix() in {"tasks/store/writer.py", "tasks/store/schema.py"}:
+        if path.relative_to(ROOT).as_posix() in DOOR:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             text = node.value if isinstance(node, ast.Constant) else None
