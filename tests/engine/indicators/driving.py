@@ -17,7 +17,8 @@ HOUR_MS = 3_600_000
 
 
 def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) -> Columns:
-    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms.
+    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms, and the
+    versions of a swing as a structure counts them.
 
     A mean-free random walk with changing volatility, opens at the previous close, some equal
     closes and some bars without a trade (volume 0, all four prices the last).
@@ -32,7 +33,13 @@ def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) ->
     open_ticks = np.concatenate([[np.round(price / tick)], ticks[:-1]])
     above = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
     below = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
+    highs = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)
+    lows = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)
     return {
+        "swing.high_version": highs,
+        "swing.low_version": lows,
+        "swing.version": highs + lows,
+        "swing.pair_version": np.minimum(highs, lows),
         "open": open_ticks * tick,
         "high": (np.maximum(open_ticks, ticks) + above) * tick,
         "low": np.maximum(np.minimum(open_ticks, ticks) - below, 1) * tick,
@@ -40,6 +47,11 @@ def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) ->
         "volume": np.where(quiet, 0.0, np.round(rng.gamma(2.0, 50.0, bars), 3)),
         "open_ms": START_MS + HOUR_MS * np.arange(bars, dtype=np.float64),
     }
+
+
+#: Columns that are no measurement and so are never missing or poisoned.
+COUNTED = ("open_ms", "swing.high_version", "swing.low_version", "swing.version")
+COUNTED += ("swing.pair_version",)
 
 
 def rows_of(spec: IndicatorSpec, columns: Columns) -> list[np.ndarray]:
