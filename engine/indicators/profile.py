@@ -36,7 +36,7 @@ _ON_EDGE = 1e-9
 @njit(cache=True, error_model="numpy")
 def _place(price: float, bottom: float, height: float, buckets: int) -> float:
     """Where a price lies in the range, in buckets from its bottom; exact on an edge."""
-    place = (price - bottom) * buckets / height
+    place = (price - bottom) / height * buckets
     edge = math.floor(place + 0.5)
     return edge if abs(place - edge) <= _ON_EDGE else place
 
@@ -54,6 +54,8 @@ def _fill(
     height = top - bottom
     for b in range(buckets):
         profile[b] = 0.0
+    if height == math.inf:
+        return bottom, height
     for j in range(first, last + 1):
         lowest, highest = 0, 0
         if height > 0.0:
@@ -112,7 +114,7 @@ def _describe(
     for b in range(len(profile)):
         if profile[b] > profile[control]:
             control = b
-    if not profile[control] > 0.0 or close != close:
+    if not 0.0 < profile[control] < math.inf or close != close:
         return
     below, above = _value_area(profile, control, share)
     size = height / len(profile)

@@ -16,18 +16,21 @@ START_MS = 1_672_574_400_000
 HOUR_MS = 3_600_000
 
 
-def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) -> Columns:
-    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms, and the
-    versions of a swing as a structure counts them.
+def market(
+    bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01, lively: bool = False
+) -> Columns:
+    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms, the
+    versions of a swing as a structure counts them, and the tick.
 
     A mean-free random walk with changing volatility, opens at the previous close, some equal
-    closes and some bars without a trade (volume 0, all four prices the last).
+    closes and some bars without a trade (volume 0, all four prices the last); ``lively``: every
+    bar trades and moves, so that nothing is 0/0.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     scale = price * 0.004 * np.where(rng.random(bars) < 0.5, 0.5, 1.5)
     steps = np.round(rng.standard_normal(bars) * scale / tick)
-    quiet = rng.random(bars) < 0.03
-    steps[quiet] = 0
+    quiet = rng.random(bars) < (0.0 if lively else 0.03)
+    steps[quiet | (lively & (steps == 0))] = 1.0 if lively else 0.0
     floor = round(price / tick * 0.2)
     ticks = np.maximum(np.round(price / tick) + np.cumsum(steps), floor)
     open_ticks = np.concatenate([[np.round(price / tick)], ticks[:-1]])
@@ -40,6 +43,7 @@ def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) ->
         "swing.low_version": lows,
         "swing.version": highs + lows,
         "swing.pair_version": np.minimum(highs, lows),
+        "tick": np.full(bars, tick),
         "open": open_ticks * tick,
         "high": (np.maximum(open_ticks, ticks) + above) * tick,
         "low": np.maximum(np.minimum(open_ticks, ticks) - below, 1) * tick,
@@ -47,11 +51,6 @@ def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) ->
         "volume": np.where(quiet, 0.0, np.round(rng.gamma(2.0, 50.0, bars), 3)),
         "open_ms": START_MS + HOUR_MS * np.arange(bars, dtype=np.float64),
     }
-
-
-#: Columns that are no measurement and so are never missing or poisoned.
-COUNTED = ("open_ms", "swing.high_version", "swing.low_version", "swing.version")
-COUNTED += ("swing.pair_version",)
 
 
 def rows_of(spec: IndicatorSpec, columns: Columns) -> list[np.ndarray]:
