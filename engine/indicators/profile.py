@@ -29,14 +29,14 @@ from engine.indicators.vwap import ANCHOR_CELLS, PIVOT_PARAM, PIVOT_VERSIONS, si
 from engine.indicators.windows import history_cells, with_history
 from engine.play.ast import Type
 
-#: Places nearer than this to an edge between buckets, in buckets, lie on it.
+#: Places nearer than this to an edge, in buckets, lie on it.
 _ON_EDGE = 1e-9
 
 
 @njit(cache=True, error_model="numpy")
-def _place(price: float, bottom: float, height: float, buckets: int) -> float:
-    """Where a price lies in the range, in buckets from its bottom; exact on an edge."""
-    place = (price - bottom) / height * buckets
+def _place(price: float, bottom: float, height: float, parts: int) -> float:
+    """Where a price lies in the range, in parts from its bottom; whole on an edge."""
+    place = (price - bottom) / height * parts
     edge = math.floor(place + 0.5)
     return edge if abs(place - edge) <= _ON_EDGE else place
 
@@ -118,12 +118,13 @@ def _describe(
         return
     below, above = _value_area(profile, control, share)
     size = height / len(profile)
+    halves = _place(close, bottom, height, 2 * len(profile)) if height > 0.0 else 1.0
     out[0] = bottom + (control + 0.5) * size
     out[1] = bottom + (above + 1) * size
     out[2] = bottom + below * size
     out[3] = profile[control]
-    out[4] = 1.0 if close > out[0] else 0.0
-    out[5] = 1.0 if out[2] <= close <= out[1] else 0.0
+    out[4] = 1.0 if halves > 2 * control + 1 else 0.0
+    out[5] = 1.0 if 2 * below <= halves <= 2 * above + 2 else 0.0
 
 
 @njit(cache=True, error_model="numpy")

@@ -11,8 +11,8 @@ from engine.indicators import IndicatorSpec
 
 Columns = dict[str, np.ndarray]
 
-#: Sunday 2023-01-01 12:00 UTC: weeks, months and days all turn within a few hundred hours.
-START_MS = 1_672_574_400_000
+#: Sunday 2023-01-22 12:00 UTC: weeks, months and days all turn within a few hundred hours.
+START_MS = 1_674_388_800_000
 HOUR_MS = 3_600_000
 
 

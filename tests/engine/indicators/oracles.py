@@ -80,6 +80,7 @@ def check(case: Case, columns: Columns) -> None:
                 case.degenerate,
                 masked=masked,
                 early=output in case.early,
+                at_times=any(o.name == output and o.undefined for o in spec.outputs),
             )
             assert not problem, f"{case} {output}: {problem}"
 
@@ -92,14 +93,17 @@ def disagreement(
     *,
     masked: np.ndarray | None = None,
     early: bool = False,
+    at_times: bool = False,
 ) -> str:
     """How one output fails the page's rule, "" when it agrees.
 
     Both begin on the same bar (ours may be ``early``); from there every bar agrees but the masked
-    ones, and ours is missing only where the oracle is or shows the value it gives to 0/0.
+    ones, and ours is missing only where the oracle is or shows the value it gives to 0/0. Only
+    what is undefined ``at_times`` may be so on all bars.
     """
     if np.isnan(oracle).all():
-        return "the oracle is never defined"
+        never = at_times and np.isnan(ours).all()
+        return "" if never else "the oracle is never defined"
     first = int(np.argmax(~np.isnan(oracle)))
     if not early and not np.isnan(ours[:first]).all():
         return f"defined before the oracle's first bar {first}"

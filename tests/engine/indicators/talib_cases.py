@@ -141,6 +141,11 @@ def donchian(c: Columns, below: int, above: int, current: bool) -> dict[str, np.
     return several("lower middle upper", (lower, (lower + upper) / 2.0, upper))
 
 
+def typical_spread(c: Columns) -> float:
+    """TA-Lib's running sums are off where the window turns calm; ``naive.py`` is exact there."""
+    return float(np.median(talib.STDDEV(c["close"], 20, 1)[19:]))
+
+
 def kvo(c: Columns, fast: int, slow: int, signal: int) -> dict[str, np.ndarray]:
     signed = np.sign(np.diff(tick_sums(c))) * c["volume"][1:]
     signed = np.concatenate([[np.nan], signed])
@@ -252,6 +257,14 @@ for n in (2, 3, 5, 10, 20, 64, 65, 150):
     CASES.append(Case("aroon", {"length": n}, lambda c, n=n: aroon(c, n), hundred))
     CASES.append(Case("dm", {"length": n}, lambda c, n=n: dm(c, n)))
     CASES.append(Case("adx", {"length": n}, lambda c, n=n: adx(c, n), hundred, degenerate=0.0))
+    CASES.append(
+        Case(
+            "stddev",
+            {"length": n},
+            lambda c, n=n: single(talib.STDDEV(c["close"], n, 1)),
+            typical_spread,
+        )
+    )
     CASES.append(Case("kc", {"length": n, "scalar": 1.5}, lambda c, n=n: kc(c, n, 1.5)))
 
 for k, smooth, d in ((14, 3, 3), (5, 1, 4), (70, 8, 66)):
