@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 from numba import njit
@@ -47,7 +48,10 @@ def keltner(
     s: Vector,
     k: int,
 ) -> None:
-    """basis = EMA of the close, width = RMA of the true range; neither is an input."""
+    """basis = EMA of the close, width = RMA of the true range; neither is an input. A bar with
+    anything missing is passed over and loses its close."""
+    for i in range(n):
+        close[i] = close[i] if high[i] + low[i] == high[i] + low[i] else math.nan
     true_range(high, low, close, n, width, s, k)
     recursions.rma(width, n, width, length, s, k + TRUE_RANGE_CELLS)
     recursions.ema(close, n, basis, length, s, k + TRUE_RANGE_CELLS + recursions.EXPONENTIAL_CELLS)
