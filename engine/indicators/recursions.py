@@ -104,6 +104,15 @@ def change(x: Vector, n: int, y: Vector, s: Vector, k: int) -> None:
     """y = x less the last defined x before it; missing on the first. Not in place."""
     seen = s[k]
     last = s[k + 1]
+    gaps = 0
+    for i in range(n):
+        gaps += 1 if x[i] != x[i] else 0
+    if gaps == 0 and seen > 0.0:  # the same in a form the compiler spreads across bars
+        y[0] = x[0] - last
+        for i in range(1, n):
+            y[i] = x[i] - x[i - 1]
+        s[k + 1] = x[n - 1]
+        return
     for i in range(n):
         entry = x[i]
         y[i] = entry - last if seen > 0.0 else math.nan

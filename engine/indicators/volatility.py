@@ -178,22 +178,22 @@ def bbands_kernel(
     lower = tile(hi - lo)
     middle = tile(hi - lo)
     upper = tile(hi - lo)
+    spread = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, x)
-        windows.mean_deviation(x, n, middle, upper, length, ddof, s, 0, i0 + start - lo)
-        store(F, outs[1], start, n, middle)
+        windows.mean_deviation(x, n, middle, lower, length, ddof, s, 0, i0 + start - lo)
         for i in range(n):
-            reach = width * upper[i]
+            reach = width * lower[i]
             lower[i] = middle[i] - reach
             upper[i] = middle[i] + reach
-        store(F, outs[0], start, n, lower)
-        store(F, outs[2], start, n, upper)
-        for i in range(n):
             band = upper[i] - lower[i]
-            middle[i] = 100.0 * ratio(band, middle[i])
+            spread[i] = 100.0 * ratio(band, middle[i])
             x[i] = ratio(x[i] - lower[i], band)
-        store(F, outs[3], start, n, middle)
+        store(F, outs[0], start, n, lower)
+        store(F, outs[1], start, n, middle)
+        store(F, outs[2], start, n, upper)
+        store(F, outs[3], start, n, spread)
         store(F, outs[4], start, n, x)
 
 
