@@ -24,13 +24,15 @@ def market(
 
     A mean-free random walk with changing volatility, opens at the previous close, some equal
     closes and some bars without a trade (volume 0, all four prices the last); ``lively``: every
-    bar trades and moves, so that nothing is 0/0.
+    bar trades and the close rises and falls in turn, so that nothing is 0/0.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     scale = price * 0.004 * np.where(rng.random(bars) < 0.5, 0.5, 1.5)
     steps = np.round(rng.standard_normal(bars) * scale / tick)
     quiet = rng.random(bars) < (0.0 if lively else 0.03)
-    steps[quiet | (lively & (steps == 0))] = 1.0 if lively else 0.0
+    steps[quiet] = 0.0
+    if lively:
+        steps = np.maximum(np.abs(steps), 1.0) * np.where(np.arange(bars) % 2 == 0, 1.0, -1.0)
     floor = round(price / tick * 0.2)
     ticks = np.maximum(np.round(price / tick) + np.cumsum(steps), floor)
     open_ticks = np.concatenate([[np.round(price / tick)], ticks[:-1]])
