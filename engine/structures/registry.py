@@ -5,12 +5,28 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from engine.errors import StructureError
-from engine.structures import swing
+from engine.structures import (
+    displacement,
+    fibonacci,
+    market_structure,
+    premium_discount,
+    rolling_window,
+    swing,
+    trend,
+)
 from engine.structures.spec import StructureSpec
 
 __all__ = ["STRUCTURES", "StructureSpec", "get"]
 
-_DETECTORS = (swing,)
+_DETECTORS = (
+    displacement,
+    fibonacci,
+    market_structure,
+    premium_discount,
+    rolling_window,
+    swing,
+    trend,
+)
 
 #: Declarations by name, in the order of names.
 STRUCTURES: dict[str, StructureSpec] = {
