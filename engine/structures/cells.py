@@ -35,3 +35,12 @@ def sign(member: float) -> float:
     if member == UP:
         return 1.0
     return -1.0 if member == DOWN else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def prices(F: Block, high: int, low: int, close: int, i: int) -> tuple[float, float, float]:
+    """High, low and close of a bar, from these rows; all missing when one is."""
+    top, bottom, last = cell(F, high, i), cell(F, low, i), cell(F, close, i)
+    if top == top and bottom == bottom and last == last:
+        return top, bottom, last
+    return math.nan, math.nan, math.nan

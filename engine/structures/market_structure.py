@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
-from engine.structures.cells import cell, direction
+from engine.structures.cells import cell, direction, prices
 from engine.structures.spec import (
     SourceSpec,
     StructureSpec,
@@ -144,9 +144,7 @@ def market_structure_kernel(
     high_since_low."""
     for i in range(lo, hi):
         bar = float(i0 + i - lo)
-        high, low, close = cell(F, ins[0], i), cell(F, ins[1], i), cell(F, ins[2], i)
-        if not (high == high and low == low and close == close):
-            high = low = close = math.nan
+        high, low, close = prices(F, ins[0], ins[1], ins[2], i)
         if F[ins[3], i] == 1.0:
             s[_HIGH_STANDS] = 1.0
             s[_HIGH] = F[ins[5], i]
