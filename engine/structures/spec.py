@@ -239,12 +239,12 @@ def typed(output: OutputSpec, value: float) -> float | int | bool | str | None:
     if value != value:
         return None
     if output.type in (Type.BOOL, Type.EVENT):
-        return value != 0.0
+        return bool(value != 0.0)
     if output.type is Type.INT:
         return int(value)
     if output.type is Type.ENUM:
         return output.members[int(value)]
-    return value
+    return float(value)
 
 
 def floats(*names: str) -> tuple[OutputSpec, ...]:

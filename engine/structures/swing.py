@@ -123,8 +123,9 @@ def _extend(s: Vector, k: int, sign: float, value: float, other: float, bar: flo
 def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) -> float:
     """Advances the zigzag by one bar: HIGH or LOW where that extreme is now a pivot, else 0.
 
-    The first leg needs more than the threshold, a reversal the threshold; the leg that begins
-    runs from this bar.
+    The first leg needs more than the threshold, a reversal the threshold. In a leg the other
+    side's running extreme is followed from the bar after the leg's own was set, so that the next
+    leg has its extreme since the pivot.
     """
     if s[_LEG] == 0.0:
         set_top = _extend(s, _TOP, HIGH, high, low, bar)
@@ -133,27 +134,31 @@ def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) ->
         down = threshold > 0.0 and not set_top and s[_TOP + _EXTREME] - low > threshold
         if up == down:
             return 0.0
-        turn = LOW if up else HIGH
-    elif s[_LEG] == HIGH:
-        if _extend(s, _TOP, HIGH, high, low, bar):
-            return 0.0
-        if not (threshold > 0.0 and s[_TOP + _EXTREME] - low >= threshold):
-            return 0.0
-        turn = HIGH
-    else:
-        if _extend(s, _BOTTOM, LOW, low, high, bar):
-            return 0.0
-        if not (threshold > 0.0 and high - s[_BOTTOM + _EXTREME] >= threshold):
-            return 0.0
-        turn = LOW
+        return LOW if up else HIGH
+    leg = s[_LEG]
+    own, other = (_TOP, _BOTTOM) if leg == HIGH else (_BOTTOM, _TOP)
+    ahead, behind = (high, low) if leg == HIGH else (low, high)
+    if _extend(s, own, leg, ahead, behind, bar):
+        s[other + _BEGUN] = 0.0
+        return 0.0
+    _extend(s, other, -leg, behind, ahead, bar)
+    back = leg * (s[own + _EXTREME] - behind)
+    return float(leg) if threshold > 0.0 and back >= threshold else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _begin_leg(s: Vector, turn: float, high: float, low: float, bar: float) -> None:
+    """The leg after the pivot ``turn``: its extreme is the other side's since the pivot, or, for
+    the first leg, this bar's where that side's running extreme is older than the pivot."""
+    pivot, leg = (_TOP, _BOTTOM) if turn == HIGH else (_BOTTOM, _TOP)
+    ahead, behind = (low, high) if turn == HIGH else (high, low)
     s[_LEG] = -turn
-    k = _BOTTOM if turn == HIGH else _TOP
-    s[k + _BEGUN] = 0.0
-    if turn == HIGH:
-        _extend(s, k, LOW, low, high, bar)
-    else:
-        _extend(s, k, HIGH, high, low, bar)
-    return turn
+    if s[leg + _EXTREME_BAR] <= s[pivot + _EXTREME_BAR]:
+        s[leg + _BEGUN] = 0.0
+        _extend(s, leg, -turn, ahead, behind, bar)
+    s[pivot + _BEGUN] = 0.0
+    if s[leg + _EXTREME_BAR] < bar:
+        _extend(s, pivot, turn, behind, ahead, bar)
 
 
 @njit(cache=True, error_model="numpy")
@@ -243,6 +248,7 @@ def _zigzag_bar(
     k = _TOP if turn == HIGH else _BOTTOM
     block = _HIGH if turn == HIGH else _LOW
     taken = _accept(p, s, block, turn, s[k + _EXTREME], s[k + _EXTREME_BAR], s[k + _OPPOSITE], atr)
+    _begin_leg(s, turn, high, low, bar)
     return taken and turn == HIGH, taken and turn == LOW
 
 
@@ -298,7 +304,8 @@ SPEC = StructureSpec(
     "pivots mirror. A window with a missing bar has none. Zigzag: highest high and lowest low "
     "from the start until price is more than atr_mult * ATR away from one of them (from both on "
     "one bar: neither), which is the first pivot; then a leg runs to its extreme and turns on the "
-    "bar that lies atr_mult * ATR or more behind it; the new leg starts from that bar. The bar "
+    "bar that lies atr_mult * ATR or more behind it; the next leg has its extreme since that "
+    "pivot (the first leg: since the bar of the turn, if the other extreme is older). The bar "
     "that sets an extreme cannot reverse it; the first of equal extremes stands; ATR is that of "
     "the bar, and nothing turns while it is missing or 0. left and right are not read. "
     "Filters: the first pivot of a kind always passes, later ones lie min_move_atr * ATR (of the "
