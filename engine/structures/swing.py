@@ -42,7 +42,10 @@ _LOW = _HIGH + 5
 _BEGUN, _EXTREME, _EXTREME_BAR, _OPPOSITE = range(4)
 _TOP = _LOW + 5
 _BOTTOM = _TOP + 4
-_RINGS = _BOTTOM + 4
+# Before the first leg: the extremes since the running extreme of the other side.
+_TOP_AFTER = _BOTTOM + 4
+_BOTTOM_AFTER = _TOP_AFTER + 4
+_RINGS = _BOTTOM_AFTER + 4
 
 
 @njit(cache=True, error_model="numpy")
@@ -120,6 +123,17 @@ def _extend(s: Vector, k: int, sign: float, value: float, other: float, bar: flo
 
 
 @njit(cache=True, error_model="numpy")
+def _follow(
+    s: Vector, k: int, sign: float, value: float, other: float, bar: float, anew: bool
+) -> None:
+    """Moves an extreme on that is followed from the bar after another one was set."""
+    if anew:
+        s[k + _BEGUN] = 0.0
+    else:
+        _extend(s, k, sign, value, other, bar)
+
+
+@njit(cache=True, error_model="numpy")
 def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) -> float:
     """Advances the zigzag by one bar: HIGH or LOW where that extreme is now a pivot, else 0.
 
@@ -130,6 +144,8 @@ def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) ->
     if s[_LEG] == 0.0:
         set_top = _extend(s, _TOP, HIGH, high, low, bar)
         set_bottom = _extend(s, _BOTTOM, LOW, low, high, bar)
+        _follow(s, _TOP_AFTER, HIGH, high, low, bar, set_bottom)
+        _follow(s, _BOTTOM_AFTER, LOW, low, high, bar, set_top)
         up = threshold > 0.0 and not set_bottom and high - s[_BOTTOM + _EXTREME] > threshold
         down = threshold > 0.0 and not set_top and s[_TOP + _EXTREME] - low > threshold
         if up == down:
@@ -138,24 +154,24 @@ def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) ->
     leg = s[_LEG]
     own, other = (_TOP, _BOTTOM) if leg == HIGH else (_BOTTOM, _TOP)
     ahead, behind = (high, low) if leg == HIGH else (low, high)
-    if _extend(s, own, leg, ahead, behind, bar):
-        s[other + _BEGUN] = 0.0
+    set_own = _extend(s, own, leg, ahead, behind, bar)
+    _follow(s, other, -leg, behind, ahead, bar, set_own)
+    if set_own:
         return 0.0
-    _extend(s, other, -leg, behind, ahead, bar)
     back = leg * (s[own + _EXTREME] - behind)
     return float(leg) if threshold > 0.0 and back >= threshold else 0.0
 
 
 @njit(cache=True, error_model="numpy")
 def _begin_leg(s: Vector, turn: float, high: float, low: float, bar: float) -> None:
-    """The leg after the pivot ``turn``: its extreme is the other side's since the pivot, or, for
-    the first leg, this bar's where that side's running extreme is older than the pivot."""
+    """The leg after the pivot ``turn``: its extreme is the other side's since the pivot."""
     pivot, leg = (_TOP, _BOTTOM) if turn == HIGH else (_BOTTOM, _TOP)
-    ahead, behind = (low, high) if turn == HIGH else (high, low)
+    behind, ahead = (high, low) if turn == HIGH else (low, high)
+    if s[_LEG] == 0.0:
+        after = _BOTTOM_AFTER if turn == HIGH else _TOP_AFTER
+        for j in range(4):
+            s[leg + j] = s[after + j]
     s[_LEG] = -turn
-    if s[leg + _EXTREME_BAR] <= s[pivot + _EXTREME_BAR]:
-        s[leg + _BEGUN] = 0.0
-        _extend(s, leg, -turn, ahead, behind, bar)
     s[pivot + _BEGUN] = 0.0
     if s[leg + _EXTREME_BAR] < bar:
         _extend(s, pivot, turn, behind, ahead, bar)
@@ -305,9 +321,9 @@ SPEC = StructureSpec(
     "from the start until price is more than atr_mult * ATR away from one of them (from both on "
     "one bar: neither), which is the first pivot; then a leg runs to its extreme and turns on the "
     "bar that lies atr_mult * ATR or more behind it; the next leg has its extreme since that "
-    "pivot (the first leg: since the bar of the turn, if the other extreme is older). The bar "
-    "that sets an extreme cannot reverse it; the first of equal extremes stands; ATR is that of "
-    "the bar, and nothing turns while it is missing or 0. left and right are not read. "
+    "pivot (where ATR fell after that extreme, the leg after it is followed from the turn on). "
+    "The bar that sets an extreme cannot reverse it; the first of equal extremes stands; ATR is "
+    "that of the bar, and nothing turns while it is missing or 0. left and right are not read. "
     "Filters: the first pivot of a kind always passes, later ones lie min_move_atr * ATR (of the "
     "confirmation bar) and min_move_pct percent or more from the last one of their kind, and are "
     "refused while that ATR is missing; with alternate, a pivot of the same kind as the last one "

@@ -38,8 +38,7 @@ NAMED = {
     "premium_discount": "zone equilibrium premium_level discount_level depth_pct version",
     "breaker_block": "",
 }
-ZONES = ["zone", "derived_zone", "fair_value_gap", "order_block"]
-ZONES += ["liquidity_zones", "breaker_block"]
+ZONES = [
     "zone",
     "derived_zone",
     "fair_value_gap",
