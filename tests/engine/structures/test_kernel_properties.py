@@ -256,3 +256,35 @@ def test_c4_readiness_is_a_count_of_bars(spec: StructureSpec) -> None:
     for output, column in zip(spec.outputs(params), emitted, strict=True):
         if output.type is Type.EVENT:
             assert not column.any()
+
+
+@EVERY
+@PROPERTY
+@given(data=st.data())
+def test_earlier_history_changes_nothing_after_the_warm_up(
+    spec: StructureSpec, data: st.DataObject
+) -> None:
+    """Bit-equal from the declared warm-up on, for every structure not declared to depend on
+    where history begins."""
+    if spec.history_dependent:
+        return
+    params = data.draw(legal_params(spec))
+    rows = busy_rows(spec, 400, data.draw(st.integers(0, 9)))
+    skipped = data.draw(st.integers(1, 200))
+    whole, _ = advance(spec, params, rows)
+    later, _ = advance(spec, params, rows.cut(skipped, 400), first_bar=skipped)
+    warm = spec.warmup_bars(params, 1e-3) - 1
+    assert same_bits(whole[:, skipped + warm :], later[:, warm:])
+    assert np.isnan(later[:, :warm]).all(), "and not a bar less"
+
+
+@PROPERTY
+@given(left=st.integers(1, 9), right=st.integers(1, 9))
+def test_c4_a_fractal_is_ready_when_its_window_is_full(left: int, right: int) -> None:
+    """Covers C4: the first bar that can confirm a pivot is `first_valid`, and none before it."""
+    spec = STRUCTURES["swing"]
+    params = spec.resolve({"left": left, "right": right})
+    high = np.array([*range(left), 50, *range(right), 0, 0], dtype=float) + 100
+    out, _ = advance(spec, params, Rows((high, high * 0 + 1, None)))
+    names = [output.name for output in spec.outputs(params)]
+    assert np.flatnonzero(out[names.index("new_high")]).tolist() == [spec.first_valid(params)]
