@@ -288,3 +288,23 @@ def test_c4_a_fractal_is_ready_when_its_window_is_full(left: int, right: int) ->
     out, _ = advance(spec, params, Rows((high, high * 0 + 1, None)))
     names = [output.name for output in spec.outputs(params)]
     assert np.flatnonzero(out[names.index("new_high")]).tolist() == [spec.first_valid(params)]
+
+
+@EVERY
+def test_outputs_nobody_wants_may_share_a_row(spec: StructureSpec) -> None:
+    """A kernel never reads its outputs: one wanted output is the same beside a scratch row."""
+    params = lively(spec)
+    rows = busy_rows(spec, 300, 2)
+    whole, _ = advance(spec, params, rows)
+    given = len(rows.columns)
+    for wanted in {0, len(whole) // 2, len(whole) - 1}:
+        block = np.zeros((given + 2, rows.bars))
+        for row, column in enumerate(rows.columns):
+            if column is not None:
+                block[row] = column
+        outs = np.full(len(whole), given + 1)
+        outs[wanted] = given
+        state = np.zeros(spec.state_size(params))
+        p = np.array(params)
+        spec.kernel(p, state, block, np.arange(given), outs, 0, rows.bars, 0)
+        assert same_bits(block[given], whole[wanted])
