@@ -225,7 +225,7 @@ class StructureSpec:
                 where=f"structure {self.name}",
                 hint=(f"did you mean {close[0]}? " if close else "")
                 + f"{what}s: {', '.join(offered) or 'none'}",
-                code=f"{what.upper()}_UNKNOWN",
+                code="PARAM_UNKNOWN" if what == "parameter" else "SOURCE_UNKNOWN",
             )
 
 
