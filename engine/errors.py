@@ -50,6 +50,12 @@ class IndicatorError(LockstepError):
     code = "INDICATOR_INVALID"
 
 
+class StructureError(LockstepError):
+    """A structure, parameter, source or input that does not exist or is out of its bounds."""
+
+    code = "STRUCTURE_INVALID"
+
+
 class ConfigError(LockstepError):
     """A run-config key or value that does not exist, is out of range, or is not built yet."""
 
