@@ -51,7 +51,7 @@ def _convert(column, scale, out):
         if abs(value - unit) > _TOLERANCE:
             return i, largest
         out[i] = unit
-        largest = max(largest, unit)
+        largest = max(largest, unit)  # type: ignore[assignment]
     return -1, largest
 
 
@@ -79,7 +79,8 @@ def price_columns(bars: Bars, mark: Bars | None, instrument: Instrument) -> Pric
                 code="PRICE_PRECISION",
             )
     mark_open, mark_close = (units[4], units[5]) if mark is not None else (units[0], units[3])
-    return PriceColumns(decimals, *units[:4], mark_open, mark_close, largest)
+    opened, high, low, close = units[:4]
+    return PriceColumns(decimals, opened, high, low, close, mark_open, mark_close, largest)
 
 
 def _all_units(

@@ -55,6 +55,10 @@ class Param:
     def type(self) -> Type:
         return self.literal.type
 
+    @property
+    def value(self) -> Decimal | bool | str:
+        return self.literal.value
+
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
@@ -117,15 +121,17 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A call of a registered structure: its sources by name, every parameter named, in declared
-    order.
+    """A structure of the play: a call of a registered one, in the play's section ``structures``.
 
-    ``sources`` are other structures and numbers it reads (``swing``, ``atr``); all on its own
-    timeframe. A list parameter (``levels``) is a tuple of literals. ``output`` is the selected
-    output by its full name (``high``, ``level[0.618]``, ``up[0].lower``, ``up.nearest.upper``,
-    ``up.count``, ``down.born``); "" for the whole (type MULTI).
+    ``id`` is its id in the play. ``sources`` are what it reads, by name in declared order: other
+    structures as ``Ref`` of kind "structure" (on the same timeframe, so even under an ``At``), and
+    numbers as expressions on its own timeframe; optional ones that are not given are left out.
+    Every parameter is named, in declared order; a list (``levels``) is a tuple of literals.
+    ``output`` is the selected output by its full name (``high``, ``level[0.618]``,
+    ``up[0].lower``, ``up.nearest.upper``, ``up.count``, ``down.born``); "" for the whole.
     """
 
+    id: str
     name: str
     sources: tuple[tuple[str, Expr], ...]
     params: tuple[tuple[str, Param | Literal | tuple[Literal, ...]], ...]
@@ -175,7 +181,8 @@ class Call:
 class At:
     """``expr@tf``: the whole expression on closed bars of ``timeframe``, held until the next.
 
-    Names are expanded, so no ``Ref`` stands under it. ``timeframe`` is not the clock's; under
+    Names are expanded, so no ``Ref`` stands under it but to the sources of a ``Structure``, which
+    keeps its own timeframe. ``timeframe`` is not the clock's; under
     another ``At`` it is slower than that one's. A number, bool or enum is that of the latest
     closed bar. An event is true on a clock bar when it fired at one or more closes of
     ``timeframe`` in (previous clock close, this close]: from a slower timeframe that is a pulse on

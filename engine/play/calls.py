@@ -1,4 +1,4 @@
-"""Indicator calls: arguments matched to the declaration, named, defaulted and bounded."""
+"""Calls of declared things: arguments matched to the declaration, named, defaulted, bounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.indicators.registry import INDICATORS
 from engine.play import operators
-from engine.play.ast import Expr, Indicator, Literal, Param, Price, Type
+from engine.play.ast import Indicator, Literal, Param, Price, Type
 from engine.play.issues import Code, suggestion
 from engine.play.outputs import held_under
 from engine.play.quantity import literal_of
@@ -47,27 +47,25 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     """
     spec = INDICATORS[node.name]
     slots = [*(["source"] if spec.takes_source else []), *(param.name for param in spec.params)]
-    given = _by_slot(resolver, node, slots, context)
+    given = by_slot(resolver, node, slots, context)
     if given is None:
         return None
     inputs = _inputs(resolver, spec, node, given.pop("source", None), context)
     params = _params(resolver, spec, node, given, context)
     if inputs is None or params is None:
         return None
-    single = len(spec.outputs) == 1
-    expr = Indicator(
-        spec.name,
-        tuple(value.expr for value in inputs),
-        params,
-        spec.outputs[0].name if single else "",
-        spec.outputs[0].type if single else Type.MULTI,
-    )
-    return Value(expr, context.timeframe)
+    sources = tuple(value.expr for value in inputs)
+    if len(spec.outputs) > 1:
+        return Value(Indicator(spec.name, sources, params, "", Type.MULTI), context.timeframe)
+    (output,) = spec.outputs
+    expr = Indicator(spec.name, sources, params, output.name, output.type)
+    return Value(expr, context.timeframe, output.members)
 
 
-def _by_slot(
+def by_slot(
     resolver: Resolver, node: CallOf, slots: list[str], context: Context
 ) -> dict[str, Argument] | None:
+    """The arguments by the name of what they are given for; None when one fits nowhere."""
     given: dict[str, Argument] = {}
     good = True
     form = f"{node.name}({', '.join(slots)})"
@@ -159,19 +157,13 @@ def _params(
 ) -> tuple[tuple[str, Param | Literal], ...] | None:
     resolved: list[tuple[str, Param | Literal]] = []
     for param in spec.params:
-        argument = given.get(param.name)
-        value = (
-            _default(resolver, spec, param, node, context)
-            if argument is None
-            else _param(resolver, spec, param, argument, context)
-        )
+        value = parameter(resolver, spec.name, param, node, given.get(param.name), context)
         if value is not None:
             resolved.append((param.name, value))
     if len(resolved) < len(spec.params):
         return None
     floats = tuple(
-        param.as_float(_plain(value))
-        for param, (_, value) in zip(spec.params, resolved, strict=True)
+        param.as_float(value.value) for param, (_, value) in zip(spec.params, resolved, strict=True)
     )
     problem = spec.rule(floats) if spec.rule is not None else None
     if problem is not None:
@@ -180,25 +172,22 @@ def _params(
     return tuple(resolved)
 
 
-def _default(
-    resolver: Resolver, spec: IndicatorSpec, param: ParamSpec, node: CallOf, context: Context
-) -> Literal | None:
-    if param.default is not None:
-        return Literal(_LITERAL_TYPES[param.type], param.default)
-    resolver.fail(
-        context, Code.ARGUMENT, node.mark, f"{spec.name} needs its parameter {param.name!r}"
-    )
-    return None
-
-
-def _param(
+def parameter(
     resolver: Resolver,
-    spec: IndicatorSpec,
+    owner: str,
     param: ParamSpec,
-    argument: Argument,
+    node: CallOf,
+    argument: Argument | None,
     context: Context,
 ) -> Param | Literal | None:
-    """A literal or a parameter of the play, of the declared type and within its bounds."""
+    """A literal or a parameter of the play, of the declared type and within its bounds; the
+    default where there is no argument. ``owner`` is the name of what is called."""
+    if argument is None:
+        if param.default is not None:
+            return Literal(_LITERAL_TYPES[param.type], param.default)
+        message = f"{owner} needs its parameter {param.name!r}"
+        resolver.fail(context, Code.ARGUMENT, node.mark, message)
+        return None
     if param.type == "choice":
         return _choice(resolver, param, argument, context)
     value = _constant(resolver, argument.value)
@@ -208,18 +197,18 @@ def _param(
                 context,
                 Code.ARGUMENT,
                 start(argument.value),
-                f"{param.name!r} of {spec.name} is {_WORDS[param.type]} or a parameter",
+                f"{param.name!r} of {owner} is {_WORDS[param.type]} or a parameter",
                 _parameter_hint(resolver, argument.value),
             )
         return None
     if value.type not in _ACCEPTED[param.type]:
-        message = f"{param.name!r} of {spec.name} is {_WORDS[param.type]}, not "
+        message = f"{param.name!r} of {owner} is {_WORDS[param.type]}, not "
         message += operators.type_name(value)
         resolver.fail(context, Code.ARGUMENT, start(argument.value), message)
         return None
-    problem = param.problem(_plain(value))
+    problem = param.problem(value.value)
     if problem is not None:
-        resolver.fail(context, Code.ARGUMENT, start(argument.value), f"{spec.name}: {problem}")
+        resolver.fail(context, Code.ARGUMENT, start(argument.value), f"{owner}: {problem}")
         return None
     if isinstance(value, Param):
         return value
@@ -260,9 +249,3 @@ def _constant(resolver: Resolver, node: Syntax) -> Param | Literal | None:
             if literal is not None and isinstance(literal.value, Decimal):
                 return Literal(literal.type, literal.value.copy_negate())
     return None
-
-
-def _plain(value: Expr) -> Decimal | bool | str:
-    literal = value.literal if isinstance(value, Param) else value
-    assert isinstance(literal, Literal)
-    return literal.value

@@ -20,9 +20,7 @@ MAX_BYTES = 256 * 1024
 MAX_NODES = 10_000
 MAX_DEPTH = 32
 
-_FLOW_HINT = (
-    "in a flow map { ... } an expression with ',' or '[' must be quoted; or use block style"
-)
+FLOW_HINT = "in a flow map { ... } an expression with ',' or '[' must be quoted; or use block style"
 
 
 class SourceText:
@@ -307,7 +305,7 @@ class _Composer:
         if not isinstance(node, Scalar):
             return
         if not node.text.strip():
-            hint = _FLOW_HINT if flow else "give it a value or remove the key"
+            hint = FLOW_HINT if flow else "give it a value or remove the key"
             self._issues.error(Code.YAML_EMPTY, node.mark(path), "an empty value", hint)
         elif node.text == "~" and not node.style:
             self._issues.error(
@@ -383,7 +381,7 @@ def _report_marked(error: yaml.MarkedYAMLError, source: SourceText, issues: Issu
     if "mapping values are not allowed" in problem:
         hint = "quote a value that contains ': '"
     elif "expected ',' or" in problem:
-        hint = _FLOW_HINT
+        hint = FLOW_HINT
     elif "cannot start any token" in problem:
         hint = "quote a value that begins with a YAML indicator such as '@', '%' or '>'"
     issues.error(Code.YAML_SYNTAX, place, f"not readable as YAML: {problem}", hint)

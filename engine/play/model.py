@@ -40,6 +40,9 @@ class Amount:
     unit: str
 
 
+NO_OFFSET = Amount(Decimal(0), "percent")
+
+
 @dataclass(frozen=True, slots=True)
 class Sided:
     """An expression for each side the play trades; None for a side without an entry rule."""
@@ -125,7 +128,7 @@ class BreakEven:
     peak profit reached ``at`` (R, or percent of the average entry price)."""
 
     at: Amount
-    offset: Amount = Amount(Decimal(0), "percent")
+    offset: Amount = NO_OFFSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def test_m4_every_source_is_its_own_column(plays) -> None:
         for source in PRICES
     }
     assert {source: tree.inputs for source, tree in trees.items()} == {
-        source: (Price(source),) for source in PRICES
+        source: (Price(source, PRICES[source]),) for source in PRICES
     }
 
 
