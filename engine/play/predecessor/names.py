@@ -89,7 +89,7 @@ STRUCTURE_OUTPUTS = {
         "closest_active_lower": "up.nearest.lower",
         "closest_active_upper": "up.nearest.upper",
     },
-    "displacement": {"is_displacement": "event"},
+    "displacement": {"is_displacement": "fired"},
     "fair_value_gap": {
         "active_bull_count": "up.count",
         "active_bear_count": "down.count",

@@ -32,6 +32,9 @@ class Note:
     kind: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.kind}: line {self.line}, {self.path}: {self.message}"
+
 
 class Old:
     """A mapping or list of the old file, as plain values that know where they stand."""

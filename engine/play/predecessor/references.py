@@ -103,7 +103,7 @@ class References:
             output = f"{fields.removesuffix('_idx')}_age"
         if fields == "depth_pct":
             self._old.note(CHANGED, path, "depth_pct is 0..100 now, not 0..1")
-        events = ("bos", "choch", "sweep", "event", "new_high", "new_low", "live")
+        events = ("bos", "choch", "sweep", "fired", "new_high", "new_low", "live")
         is_truth = output in events or output.endswith("_is_major")
         is_truth = is_truth or output in {"last_hh", "last_hl", "last_lh", "last_ll"}
         return Reference(f"{own}.{output}", kind, output, is_truth)

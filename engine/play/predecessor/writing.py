@@ -24,7 +24,7 @@ from engine.play.predecessor.reading import (
 )
 from engine.play.predecessor.trading import Alternative, read_entry, read_risk, read_rules
 
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .+/()<>=-]*", re.A)
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,+*/()<>=@%\[\]-]*", re.A)
 _KINDS = ("enter_long", "exit_long", "enter_short", "exit_short")
 #: Sections that say how a run was validated, which is no part of a play.
 _NO_PART = ("validation", "expected", "synthetic", "version")
@@ -39,6 +39,11 @@ class Imported:
     text: str
     notes: tuple[Note, ...]
     issues: tuple[PlayIssue, ...]
+
+    @property
+    def annotated(self) -> str:
+        """The new file with the notes as comments before it."""
+        return "".join(f"# {note}\n" for note in self.notes) + self.text
 
 
 def import_play(raw: bytes, path: str = "") -> Imported:
