@@ -86,7 +86,7 @@ def test_any_split_gives_the_same_state(name: str) -> None:
 
 
 def test_a_structure_keeps_its_timeframe_wherever_it_is_named() -> None:
-    """A 5m swing seen from 1m: held between its closes, under @3m as @3m sees it; an event pulses."""
+    """A 5m swing seen from 1m: held between its closes, as @3m sees it; an event pulses."""
     lines = ["structures:", "  sw: swing(left=1, right=1)@5m"]
     series = ["series:", "  h: sw.high", "  s: sw.high@3m", "  f: sw.new_high"]
     features = features_of(play_of("sw.new_high", *series, *lines))
