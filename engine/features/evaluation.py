@@ -236,6 +236,12 @@ class Features:
 
     def _fill_constants(self) -> None:
         for node, row in zip(self.plan.nodes, self._rows, strict=True):
+            if node.kind == "position":
+                raise ConfigError(
+                    f"the play reads position.{node.name}, which a run cannot evaluate yet",
+                    hint="leave by a rule over prices, limits: { max_bars } or the brackets",
+                    code="NOT_BUILT",
+                )
             if node.kind == "constant":
                 if node.value != node.value:
                     raise ConfigError(
@@ -375,7 +381,7 @@ def _calendar(name: str, track: Track) -> Float64:
 
 def _column(bars: Bars, name: str) -> Float64:
     """A column of the bars; ConfigError when these have none."""
-    column: Float64 | None = getattr(bars, name)
+    column: Float64 | None = getattr(bars, name, None)
     if column is None:
         raise ConfigError(
             f"the play reads {name}, and the bars have none", hint="store that series first"
@@ -415,7 +421,7 @@ def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
     """Nodes in an order in which each finds what it reads; operations of one timeframe that can
     follow each other stand together, everything else alone."""
     nodes = plan.nodes
-    inputs = {"price", "constant"}
+    inputs = {"price", "position", "constant"}
     done = {i for i, node in enumerate(nodes) if node.kind in inputs}
     waiting = [i for i in range(len(nodes)) if i not in done]
     while waiting:

@@ -66,9 +66,7 @@ _MEMORY = {
 }  # fmt: skip
 #: Bars an operation reads back beside those it counts.
 _REACH = {"cross_above": 1, "cross_below": 1, "changed": 1}
-#: Columns the bars always have, and those they may have.
-_COLUMNS = ("open", "high", "low", "close", "volume", "open_ms", "hour", "weekday")
-_OPTIONAL = ("turnover", "mark_close", "funding_rate")
+
 #: Prices that are means of others: the columns, added left to right, and the divisor.
 _MEANS = {
     "hl2": (("high", "low"), 2.0),
@@ -81,8 +79,8 @@ _MEANS = {
 class Node:
     """One distinct value on one timeframe.
 
-    ``kind``: ``price`` (``name``), ``constant`` (``value``), ``op`` (``op`` over ``args``),
-    ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
+    ``kind``: ``price`` and ``position`` (``name``), ``constant`` (``value``), ``op`` (``op`` over
+    ``args``), ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
     outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
     is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
     ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe). ``truth``: a truth
@@ -166,9 +164,8 @@ def compile_features(
     """The plan of ``play`` over a base series of ``base`` bars.
 
     ``tick_size``: the instrument's price step, in USDT, for plays that count in ticks; without it
-    such a plan is good for its warm-up only. Raises
-    ConfigError if the clock or a timeframe of the play is not made of whole base bars, or the play
-    reads what nothing feeds.
+    such a plan is good for its warm-up only. Raises ConfigError if the clock or a timeframe of
+    the play is not made of whole base bars.
     """
     return _Compiler(play, base, weight, tick_size).plan()
 
@@ -273,10 +270,6 @@ class _Compiler:
             return self._op(Op.DIV, (total, self._constant(divisor, timeframe)), timeframe)
         # A bar slower than the base begins up to one bar before the history that is read.
         lead_ms = 0 if timeframe is self._base else timeframe.ms
-        if name not in (*_COLUMNS, *_OPTIONAL):
-            raise ConfigError(
-                f"the play reads {name}, which no data feeds", where=f"play {self._play.name}"
-            )
         return self._add(Node("price", timeframe, name=name, span_ms=timeframe.ms + lead_ms))
 
     def _constant(self, value: float | bool, timeframe: Timeframe) -> int:
@@ -322,10 +315,7 @@ class _Compiler:
             case Price():
                 return self._price(expr.name, timeframe)
             case Position():
-                raise ConfigError(
-                    f"the play reads position.{expr.field}, which rules cannot yet be run with",
-                    where=f"play {self._play.name}",
-                )
+                return self._add(Node("position", timeframe, name=expr.field))
             case Ref():
                 definition = self._definitions[expr.id]
                 if expr.field:
@@ -382,7 +372,8 @@ class _Compiler:
                 bars=max((node.bars for node in needed), default=1) + bars,
                 valid=first + spec.first_valid(params),
                 span_ms=max((node.span_ms for node in needed), default=timeframe.ms)
-                + bars * timeframe.ms,
+                + bars * timeframe.ms
+                + spec.warmup_ms(params),
             )
         )
         return self._output(whole, spec.outputs, expr.output)

@@ -48,8 +48,8 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     the others take parameters only, in declared order, by keyword afterwards.
     """
     spec = INDICATORS[node.name]
-    structures = structures_read(spec)
-    first = ["source"] if spec.takes_source else structures
+    structures = spec.structures
+    first = ("source",) if spec.takes_source else structures
     slots = [*first, *(param.name for param in spec.params)]
     given = by_slot(resolver, node, slots, context)
     if given is None:
@@ -69,12 +69,6 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     (output,) = spec.outputs
     expr = Indicator(spec.name, sources, params, output.name, output.type)
     return Value(expr, context.timeframe, output.members)
-
-
-def structures_read(spec: IndicatorSpec) -> list[str]:
-    """The structures an indicator reads outputs of (``swing.high_version``), each once."""
-    owners = (name.partition(".")[0] for name in spec.inputs if "." in name)
-    return list(dict.fromkeys(owners))
 
 
 def _structure_inputs(

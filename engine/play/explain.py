@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.canonical import decimal_text
 from engine.indicators.registry import INDICATORS
 from engine.play.ast import At, Call, Expr, Indicator, Structure, Type
+from engine.play.history import depends_on_history, parts_of
 from engine.play.model import Amount, Entry, Limits, Play, Risk, Rule, Sided, Stop, Target, Trail
 from engine.play.text import expression_text, literal_text, structure_text
 from engine.play.words import condition_words
@@ -20,8 +21,6 @@ _WHAT_RULES_DO = {
     "enter_long": "Buys, when flat,",
     "enter_short": "Sells short, when flat,",
 }
-#: Functions that remember without end.
-_WITHOUT_END = ("bars_since", "since", "value_when")
 
 
 def explain_play(play: Play, warmup: Mapping[Timeframe, int] | None = None) -> str:
@@ -84,28 +83,24 @@ def _notes(expr: Expr) -> list[str]:
     pending = [expr]
     while pending:
         node = pending.pop()
-        match node:
-            case Indicator():
-                spec = INDICATORS[node.name]
-                note = f"{spec.name}: {spec.summary}"
-                if spec.history_dependent:
-                    note += " (its value depends on where history begins)"
-                notes[note] = None
-                pending.extend(node.inputs)
-            case Structure():
-                structure = STRUCTURES[node.name]
-                note = f"{structure.name}: {structure.summary}"
-                if structure.history_dependent:
-                    note += " (what it says depends on where history begins)"
-                notes[note] = None
-                pending.extend(source for _, source in node.sources)
-            case At():
-                pending.append(node.expr)
-            case Call():
-                if node.op in _WITHOUT_END:
-                    notes[f"{node.op}: depends on where history begins"] = None
-                pending.extend(node.args)
+        note = _note(node)
+        if note and depends_on_history(node):
+            note += " (it depends on where history begins)"
+        elif depends_on_history(node) and isinstance(node, Call):
+            note = f"{node.op}: depends on where history begins"
+        if note:
+            notes[note] = None
+        pending.extend(parts_of(node))
     return sorted(notes)
+
+
+def _note(node: Expr) -> str:
+    """What an indicator or structure is, from its declaration."""
+    if isinstance(node, Indicator):
+        return f"{node.name}: {INDICATORS[node.name].summary}"
+    if isinstance(node, Structure):
+        return f"{node.name}: {STRUCTURES[node.name].summary}"
+    return ""
 
 
 def _warmup(play: Play, warmup: Mapping[Timeframe, int]) -> str:

@@ -38,6 +38,10 @@ def check(
             console.print(
                 f"{mark} {play['path']} {play['play_hash'] or ''}", markup=False, soft_wrap=True
             )
+            if play["history_dependent"]:
+                names = ", ".join(play["history_dependent"])
+                note = f"    depends on where history begins: {names}"
+                console.print(note, markup=False, soft_wrap=True)
             for warning in play["warnings"]:
                 console.print(f"    warning: {warning}", markup=False, soft_wrap=True)
 
@@ -203,6 +207,7 @@ def _write(path: Path, text: str) -> None:
 def _checked(file: Path) -> dict[str, Any]:
     from engine.errors import PlayError
     from engine.play import load_play
+    from engine.play.history import history_dependent
 
     try:
         play = load_play(file)
@@ -214,6 +219,7 @@ def _checked(file: Path) -> dict[str, Any]:
             "play_hash": None,
             "errors": errors,
             "warnings": [],
+            "history_dependent": [],
         }
     return {
         "path": str(file),
@@ -221,6 +227,7 @@ def _checked(file: Path) -> dict[str, Any]:
         "play_hash": play.play_hash,
         "errors": [],
         "warnings": list(play.warnings),
+        "history_dependent": list(history_dependent(play)),
     }
 
 
