@@ -79,12 +79,12 @@ _MEANS = {
 class Node:
     """One distinct value on one timeframe.
 
-    ``kind``: ``price`` and ``position`` (``name``), ``constant`` (``value``), ``op`` (``op`` over
-    ``args``), ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
-    outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
-    is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
-    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe). ``truth``: a truth
-    value, else a number.
+    ``kind``: ``price`` and ``position`` (``name``), ``constant`` (``value``), ``op`` (``op``
+    over ``args``), ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``,
+    ``params``; its outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1
+    is a source that is not given, ``value`` its number of outputs), ``output`` number ``n`` of
+    ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe).
+    ``truth``: a truth value, else a number.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.

@@ -258,44 +258,7 @@ def test_an_expression_written_back_means_the_same(condition: str) -> None:
 
 # -- structures, entries, brackets and limits ---------------------------------------------------
 
-FULL = """\
-version: 1
-name: full
-market: BTCUSDT
-clock: 15m
-params: { n: 5 }
-series:
-  a: atr(14)
-  hi: highest(high, 20)[1]
-structures:
-  sw: swing(left=5, right=5)
-  ms: market_structure(swing=sw)
-  fib: fibonacci(swing=sw, levels=[0.5, 0.618])
-  day: swing(left=3, right=3)@1d
-  fvg: fair_value_gap(atr=a, keep=3)
-setups:
-  up: ms.bias == up and within(10, ms.bos)
-rules:
-  enter_long:
-    - id: pull
-      when: up and near(close, fib.level[0.618], 1%) and close > fvg.up[0].lower
-      tags: { room: hi - close }
-    - id: breakout
-      when: cross_above(close, hi) and hour in [8, 9] and bars_since(ms.choch) > n
-  exit_long:
-    when: position.bars > 96 or ms.choch_direction == down or close < day.low - 2tick
-    close: 50%
-entry: { order: limit, price: close, offset: 5bps, expires: 1h }
-risk:
-  size: { margin: 10% }
-  leverage: 3
-  stop: { level: sw.low, offset: 10bps }
-  target: [ { rr: 1, close: 50% }, { level: sw.high } ]
-  break_even: { at: 1R, offset: 5bps }
-  trail: { atr: 3, of: a, after: 2R }
-  max_drawdown: 20%
-limits: { cooldown: 5 bars, max_bars: 1d, daily_loss: 3%, max_trades_per_day: 4 }
-"""
+FULL = (Path(__file__).parent / "golden" / "full_play.yml").read_text(encoding="utf-8")
 FULL_HASH = loads_play(FULL).play_hash
 
 FULL_SAME = {
