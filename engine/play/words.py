@@ -54,6 +54,9 @@ def _call_words(expr: Call) -> str:
             return f"{of[0]} is there"
         case "near":
             return f"{of[0]} is at most {of[2]} from {of[1]}"
+        case "near_pct":
+            call = expression_text(expr)
+            return f"{of[0]} is at most {call.rpartition(', ')[2].rstrip(')')} from {of[1]}"
         case "lookback" if expr.type in (Type.BOOL, Type.EVENT):
             return f"({of[0]}) {bars} before"
     return expression_text(expr)
