@@ -31,7 +31,8 @@ from engine.exchange.codes import OrderState, Refusal
 from engine.exchange.instrument import Instrument
 from engine.exchange.layout import DecisionRow, FillRow, OrderRow, State, Table, TradeRow
 from engine.exchange.prices import price_columns
-from engine.exchange.simulator import SimulatedExchange, terms_of
+from engine.exchange.simulator import SimulatedExchange
+from engine.exchange.terms import terms_of
 from engine.features import CAPACITY, Features, compile_features
 from engine.metrics import RunFacts, compute_metrics
 from engine.play.model import Play
@@ -198,7 +199,7 @@ def run_backtest(
     bars, mark = dataset.bars, dataset.mark if config.mark == "series" else None
     prices = price_columns(bars, mark, instrument)
     scale = instrument.scale(prices.decimals, prices.largest)
-    terms = terms_of(play.risk, config, scale, instrument.qty_step)
+    terms = terms_of(play, config, instrument, scale)
     features = Features(
         compile_features(play, dataset.base_timeframe, float(config.warmup_weight)), block_bars
     )
@@ -246,7 +247,7 @@ def run_backtest(
     return Result(
         play=play,
         symbol=dataset.symbol,
-        status="COMPLETED",
+        status=exchange.status.name,
         flags=_flags(config, instrument, short),
         warnings=_warnings(play, instrument, features, begin),
         _raw=raw,

@@ -26,6 +26,7 @@ from engine.features.plan import FeaturePlan, Node
 from engine.features.program import CODE_WIDTH, Truths, evaluate, hold, pulse
 from engine.features.tracks import Track
 from engine.indicators.registry import INDICATORS
+from engine.measures import Measure
 from engine.timeframe import Timeframe, bar_index
 
 Int64 = npt.NDArray[np.int64]
@@ -42,16 +43,15 @@ class ClockBlock:
 
     ``close_ms`` int64[m]; ``base_index`` int64[m], the base bar of the block that closed each;
     ``truth`` uint8[4, m] and ``alternative`` int16[4, m] by rule kind: its truth, and the first
-    alternative that is true (-1: none); ``stop_of`` float64[m] and ``target_of``
-    float64[targets, m]: measures in USDT, NaN where missing.
+    alternative that is true (-1: none); ``measures`` float64[Measure.COUNT, m]: prices and
+    distances in USDT, NaN where missing, truth values as numbers.
     """
 
     close_ms: Int64
     base_index: Int64
     truth: npt.NDArray[np.uint8]
     alternative: npt.NDArray[np.int16]
-    stop_of: Float64
-    target_of: Float64
+    measures: Float64
 
 
 @njit(cache=True)
@@ -109,7 +109,7 @@ class Features:
         self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
         self._truth = np.zeros((4, capacity), np.uint8)
         self._alternative = np.full((4, capacity), -1, np.int16)
-        self._missing = np.full(capacity, np.nan)
+        self._measures = np.full((Measure.COUNT, capacity), np.nan)
 
     # -- carrying out -------------------------------------------------------------------------
 
@@ -185,21 +185,21 @@ class Features:
         lo, hi = track.lo, track.hi
         truth, alternative = self._truth[:, :m], self._alternative[:, :m]
         _rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
-        plan = self.plan
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
             truth=truth,
             alternative=alternative,
-            stop_of=self._measure(plan.stop),
-            target_of=np.array([self._measure(node) for node in plan.targets]).reshape(
-                len(plan.targets), m
-            ),
+            measures=self._measured(m),
         )
 
-    def _measure(self, node: int | None) -> Float64:
+    def _measured(self, m: int) -> Float64:
         lo, hi = self._clock.lo, self._clock.hi
-        return self._missing[: hi - lo] if node is None else self._clock.F[self._rows[node], lo:hi]
+        for measure, node in self.plan.measures.items():
+            truth = self.plan.nodes[node].truth
+            column = self._clock.T if truth else self._clock.F
+            self._measures[measure, :m] = column[self._rows[node], lo:hi]
+        return self._measures[:, :m]
 
     # -- compiling ----------------------------------------------------------------------------
 

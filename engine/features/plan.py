@@ -19,6 +19,7 @@ from engine.errors import ConfigError
 from engine.features.program import TRUTH_OPS, Op
 from engine.indicators.registry import INDICATORS
 from engine.indicators.spec import Params
+from engine.measures import measured
 from engine.play.ast import At, Call, Expr, Indicator, Literal, Param, Price, Ref, Type
 from engine.play.model import RULE_KINDS, Play
 from engine.timeframe import Timeframe, divides
@@ -96,7 +97,8 @@ class FeaturePlan:
 
     ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
-    ``stop`` and ``targets``: nodes of the measures they are multiples of, None without one.
+    ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
+    of :class:`engine.measures.Measure`.
     ``values``: the close, series and setups recorded with a decision, by name.
     """
 
@@ -105,8 +107,7 @@ class FeaturePlan:
     nodes: tuple[Node, ...] = field(repr=False)
     history: Mapping[Timeframe, int]
     rules: tuple[tuple[int, ...], ...]
-    stop: int | None
-    targets: tuple[int | None, ...]
+    measures: Mapping[int, int]
     values: Mapping[str, int]
     warmup: WarmupPlan
 
@@ -141,8 +142,7 @@ class _Compiler:
             tuple(self.expression(rule.when, clock) for rule in play.rule(kind))
             for kind in RULE_KINDS
         )
-        stop = self._measure(play.risk.stop.of)
-        targets = tuple(self._measure(target.of) for target in play.risk.targets)
+        measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
         values = self._values()
         history = {tf: self._history[tf] for tf in sorted(self._history, key=lambda tf: tf.ms)}
         return FeaturePlan(
@@ -151,14 +151,10 @@ class _Compiler:
             nodes=tuple(self._nodes),
             history=history,
             rules=rules,
-            stop=stop,
-            targets=targets,
+            measures=measures,
             values=values,
             warmup=self._warmup(history),
         )
-
-    def _measure(self, expr: Expr | None) -> int | None:
-        return None if expr is None else self.expression(expr, self._play.clock)
 
     def _values(self) -> dict[str, int]:
         """The close, then every series and setup by id, a multi-output series by

@@ -1,0 +1,58 @@
+"""The event stream: every transition of every order, in the order in which it happened.
+
+Written only when a run asks for it (``State.EVENTS``): tables carry the same facts, each order's
+times in its row. Transitions that the life of an order does not allow raise.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from engine.exchange.codes import TRANSITIONS, EventKind, OrderState
+from engine.exchange.layout import EventRow, State, Table
+
+#: Allowed successors of each state, one bit each.
+_ALLOWED = tuple(sum(1 << after for after in TRANSITIONS[state]) for state in OrderState)
+
+
+@njit(cache=True)
+def check_transition(before, after):
+    """Raise unless an order may go from one state to the other."""
+    if (_ALLOWED[before] >> after) & 1 == 0:
+        raise AssertionError("an order's life does not allow this transition")
+
+
+@njit(cache=True)
+def emit(S, rows, ts, kind, which, order_kind, level, state, lots, price, trigger, cause, refusal):
+    """Write one event row; ``level`` is a target's, 1 to 5, else 0."""
+    at = S[State.ROWS + Table.EVENTS]
+    row = rows[Table.EVENTS]
+    row[at, EventRow.TS_MS] = ts
+    row[at, EventRow.KIND] = kind
+    row[at, EventRow.ID] = which
+    row[at, EventRow.ORDER_KIND] = order_kind
+    row[at, EventRow.LEVEL] = level
+    row[at, EventRow.STATE] = state
+    row[at, EventRow.LOTS] = lots
+    row[at, EventRow.PRICE_UNITS] = price
+    row[at, EventRow.TRIGGER_UNITS] = trigger
+    row[at, EventRow.CAUSE] = cause
+    row[at, EventRow.REFUSAL] = refusal
+    S[State.ROWS + Table.EVENTS] = at + 1
+
+
+@njit(cache=True)
+def note(S, rows, ts, kind, which):
+    """A row of another table was written: fill, ledger row or trade ``which``."""
+    if S[State.EVENTS] == 1:
+        emit(S, rows, ts, kind, which, -1, 0, -1, 0, -1, -1, -1, 0)
+
+
+@njit(cache=True)
+def order_event(S, rows, ts, order, order_kind, level, state, lots, price, trigger, cause):
+    """An order has gone to ``state``; prices are -1 where it has none, ``cause`` -1 without."""
+    if S[State.EVENTS] == 1:
+        emit(
+            S, rows, ts, EventKind.ORDER, order, order_kind, level, state, lots, price, trigger,
+            cause, 0,
+        )  # fmt: skip
