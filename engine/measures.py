@@ -1,7 +1,7 @@
 """What is read of a clock close beside the rules: prices and distances of the play.
 
 ``measures`` is float64[len(Measure), m] in USDT (truth values for ``CANCEL``), one column for each
-clock close; each row is taken times ``scales[0]`` plus ``scales[1]`` (multiples, offsets).
+clock close; each row is taken times ``scales[0]`` plus ``scales[1]`` (offsets).
 """
 
 from __future__ import annotations

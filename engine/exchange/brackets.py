@@ -291,8 +291,8 @@ def tightens(S, P):
 
 @njit(cache=True)
 def tighten(S, P, rows, ts, measure_e8):
-    """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is the trail's
-    distance at the last clock close, negative while unknown."""
+    """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
+    the trail is a multiple of, at the last clock close, negative while unknown."""
     term, side, peak = S[State.TERMS], S[State.SIDE], S[State.EXTREME_UNITS]
     kind = P[term + Term.TRAIL_KIND]
     if kind != StopKind.NONE and _reached(
@@ -302,7 +302,9 @@ def tighten(S, P, rows, ts, measure_e8):
         if kind == StopKind.PRICE:
             _raise_stop(S, rows, ts, by_fraction(P, peak, 1, -side, value, E8), Moved.TRAIL)
         else:
-            distance = value if kind == StopKind.POINTS else measure_e8
+            distance = value
+            if kind == StopKind.DISTANCE:
+                distance = -1 if measure_e8 < 0 else mul_div_ceil(measure_e8, value, E8)
             if distance >= 0:
                 _raise_stop(S, rows, ts, by_distance(P, peak, 1, -side, distance), Moved.TRAIL)
     kind = P[term + Term.BREAK_EVEN_KIND]

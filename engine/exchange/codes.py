@@ -144,7 +144,8 @@ class LedgerKind(_Word):
 
 class EventKind(_Word):
     """What an event is: an order's transition, a bracket that came to be or was moved, a refusal,
-    or a row of another table."""
+    a row of another
+    table, or an equity point."""
 
     ORDER = 0
     BRACKET = 1
@@ -152,6 +153,7 @@ class EventKind(_Word):
     FILL = 3
     LEDGER = 4
     TRADE = 5
+    EQUITY = 6
 
 
 class Moved(_Word):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from numba import njit
 
+from engine.exchange.codes import EventKind
+from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import Param, State
 
@@ -45,8 +47,9 @@ def mark_bar(S, equity, ts):
 
 
 @njit(cache=True)
-def point(S, points, at, equity, ts):
+def point(S, rows, points, at, equity, ts):
     """Write an equity point: time, equity, peak so far, signed lots."""
+    note(S, rows, ts, EventKind.EQUITY, at)
     points[0, at] = ts
     points[1, at] = equity
     points[2, at] = S[State.PEAK_E8]
@@ -54,12 +57,12 @@ def point(S, points, at, equity, ts):
 
 
 @njit(cache=True)
-def stretch(S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
+def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
     next bar, and whether it stops there because the drawdown limit is passed."""
-    if guarded(P):
+    if guarded(P) or S[State.EVENTS] == 1:
         return _guarded_stretch(
-            S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
+            S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
         )
     side, lots = S[State.SIDE], S[State.LOTS]
     S[State.BARS_SEEN] += end - at
@@ -99,7 +102,7 @@ def stretch(S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base
 
 
 @njit(cache=True)
-def _guarded_stretch(S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
+def _guarded_stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
     """As :func:`stretch`, with the limits on equity looked at after every bar."""
     side, lots, m = S[State.SIDE], S[State.LOTS], len(base_index)
     per_unit = side * lots * P[Param.VALUE_E8]
@@ -111,7 +114,7 @@ def _guarded_stretch(S, P, mark, close_of, clock_ms, base_index, points, at, end
         if side != 0:
             S[State.BARS_HELD] += 1
         if j < m and base_index[j] == i:
-            point(S, points, base_point + j, equity, clock_ms[j])
+            point(S, rows, points, base_point + j, equity, clock_ms[j])
             if side != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1

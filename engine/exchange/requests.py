@@ -15,7 +15,8 @@ from engine.exchange.codes import Cause, OrderKind, OrderType, StopKind, TargetK
 from engine.exchange.exits import balance_after_exits
 from engine.exchange.layout import Param, Slot, State, Term
 from engine.exchange.levels import at_price, stop_level
-from engine.exchange.margin import largest_fee
+from engine.exchange.margin import E8, largest_fee
+from engine.exchange.rounding import mul_div_ceil
 from engine.measures import UNKNOWN, Measure, measure_e8
 from engine.sizing import size_lots
 
@@ -49,17 +50,21 @@ def _take_measures(S, P, slot, side, measures, scales, j):
     if kind == StopKind.DISTANCE or kind == StopKind.LEVEL:
         row = Measure.STOP_LONG if side > 0 else Measure.STOP_SHORT
         value = measure_e8(measures, scales, row, j)
-        S[slot + Slot.STOP_MEASURE_E8] = value
         if value == UNKNOWN:
             S[slot + Slot.UNKNOWN] = 1
+        elif kind == StopKind.DISTANCE:
+            value = mul_div_ceil(value, P[term + Term.STOP_VALUE_E8], E8)
+        S[slot + Slot.STOP_MEASURE_E8] = value
     first = Measure.TARGET_LONG if side > 0 else Measure.TARGET_SHORT
     for k in range(P[term + Term.TARGET_COUNT]):
         kind = P[term + Term.TARGET_KIND + k]
         if kind == TargetKind.DISTANCE or kind == TargetKind.LEVEL:
             value = measure_e8(measures, scales, first + k, j)
-            S[slot + Slot.TARGET_MEASURE_E8 + k] = value
             if value == UNKNOWN:
                 S[slot + Slot.UNKNOWN] = 1
+            elif kind == TargetKind.DISTANCE:
+                value = mul_div_ceil(value, P[term + Term.TARGET_VALUE_E8 + k], E8)
+            S[slot + Slot.TARGET_MEASURE_E8 + k] = value
 
 
 @njit(cache=True)

@@ -148,9 +148,11 @@ class SimulatedExchange:
             close_at_end(self.state, self.terms.params, self._rows, ended, last_close)
             self._take_rows()
         if not finish(
-            self.state, self.terms.params, self.points, self.point_count, ended, last_mark
+            self.state, self.terms.params, self._rows, self.points, self.point_count, ended,
+            last_mark,
         ):
             raise LedgerError("initial + gross - fees + funding is not the final wallet")
+        self._take_rows()
         self.point_count += 1
 
     def rows(self, table: Table) -> Int64:

@@ -328,6 +328,8 @@ def step_block(
                 # Nothing touches a flat account: look as far as the rules stay silent.
                 due = _next_due(S, P, truth, measures, j, m)
                 end = base_index[due] + 1 if due < m else n
+                if S[State.EVENTS] == 1:
+                    end = min(end, at + WINDOW)
             else:
                 event = S[State.NEXT_FUNDING]
                 if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
@@ -353,7 +355,7 @@ def step_block(
                     )  # fmt: skip
                     find_nearest(S, P)
                 j, at, fell = stretch(
-                    S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
+                    S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
                 )
                 if fell and not _drawdown_passed(S, P, rows, close_of[at - 1]):
                     return FULL, j
@@ -387,7 +389,7 @@ def step_block(
             S[State.STATUS] = Status.STOPPED_DRAWDOWN
         closes = j < m and base_index[j] == at
         if closes:
-            point(S, points, base_point + j, equity, clock_ms[j])
+            point(S, rows, points, base_point + j, equity, clock_ms[j])
             if S[State.SIDE] != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1
@@ -406,10 +408,10 @@ def step_block(
 
 
 @njit(cache=True)
-def finish(S, P, points, at, ts, mark):
+def finish(S, P, rows, points, at, ts, mark):
     """The terminal point at ``ts``, the identity, and the end of the last drawdown."""
     equity = S[State.WALLET_E8] + unrealised(S, P, mark)
     mark_bar(S, equity, ts)
-    point(S, points, at, equity, ts)
+    point(S, rows, points, at, equity, ts)
     close_drawdown(S, ts)
     return _holds(S)

@@ -80,7 +80,7 @@ def exact(value: Decimal, scale: int, what: str) -> int:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The constants of a run: ``params`` int64 as :mod:`engine.exchange.layout` lays them out, and
-    ``scales`` float64[2, Measure.COUNT]: what each measure is taken times, and what is added."""
+    ``scales`` float64[2, Measure.COUNT]: what moves the prices among the measures, a factor and a summand."""
 
     params: Int64
     scales: npt.NDArray[np.float64]
@@ -239,7 +239,6 @@ class _PlayTerms:
         if risk.trail is not None:
             cells[Term.TRAIL_KIND] = _STOP_KINDS[risk.trail.kind]
             cells[Term.TRAIL_VALUE_E8] = self._value(risk.trail, "trail")
-            self.scales[0, Measure.TRAIL] = float(risk.trail.value)
             kind, value = self._amount(risk.trail.after, "trail.after")
             cells |= {Term.AFTER_KIND: kind, Term.AFTER_VALUE_E8: value}
         if risk.break_even is not None:
@@ -253,7 +252,7 @@ class _PlayTerms:
         """What a bracket states itself, in 1e-8: a fraction, a multiple of R, a distance."""
         if part.kind in ("price", "roi"):
             return exact(part.value / 100, E8, what)
-        if part.kind == "rr":
+        if part.kind in ("rr", "atr"):
             return exact(part.value, E8, what)
         if part.kind == "points":
             if part.unit == "ticks":
@@ -274,9 +273,7 @@ class _PlayTerms:
         return exact(ticks, self._scale.tick_units * self._unit_e8, what)
 
     def _measured(self, part: Stop | Target, long: int, short: int, away: int) -> None:
-        if part.kind == "atr":
-            self.scales[0, [long, short]] = float(part.value)
-        elif part.kind == "level":
+        if part.kind == "level":
             self._moved(long, part.offset, away)
             self._moved(short, part.offset, -away)
 
