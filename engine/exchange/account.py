@@ -45,17 +45,16 @@ def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
     """Move the wallet by ``amount`` and write the ledger row."""
     S[State.WALLET_E8] += amount
     at = S[State.ROWS + Table.LEDGER]
-    row = rows[Table.LEDGER]
-    row[at, LedgerRow.LEDGER_ID] = S[State.NEXT_LEDGER]
-    row[at, LedgerRow.TS_MS] = ts
-    row[at, LedgerRow.KIND] = kind
-    row[at, LedgerRow.AMOUNT_E8] = amount
-    row[at, LedgerRow.BALANCE_E8] = S[State.WALLET_E8]
-    row[at, LedgerRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, LedgerRow.FILL_ID] = fill_id
-    row[at, LedgerRow.LOTS] = lots
-    row[at, LedgerRow.PRICE_UNITS] = price
-    row[at, LedgerRow.RATE_E8] = rate_e8
+    rows[Table.LEDGER, at, LedgerRow.LEDGER_ID] = S[State.NEXT_LEDGER]
+    rows[Table.LEDGER, at, LedgerRow.TS_MS] = ts
+    rows[Table.LEDGER, at, LedgerRow.KIND] = kind
+    rows[Table.LEDGER, at, LedgerRow.AMOUNT_E8] = amount
+    rows[Table.LEDGER, at, LedgerRow.BALANCE_E8] = S[State.WALLET_E8]
+    rows[Table.LEDGER, at, LedgerRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.LEDGER, at, LedgerRow.FILL_ID] = fill_id
+    rows[Table.LEDGER, at, LedgerRow.LOTS] = lots
+    rows[Table.LEDGER, at, LedgerRow.PRICE_UNITS] = price
+    rows[Table.LEDGER, at, LedgerRow.RATE_E8] = rate_e8
     S[State.ROWS + Table.LEDGER] = at + 1
     S[State.NEXT_LEDGER] += 1
     note(S, rows, ts, EventKind.LEDGER, S[State.NEXT_LEDGER] - 1)
@@ -67,21 +66,20 @@ def _fill(
 ):
     """Write a fill and book its profit and fee on account and trade."""
     at = S[State.ROWS + Table.FILLS]
-    row = rows[Table.FILLS]
     fill_id = S[State.NEXT_FILL]
-    row[at, FillRow.FILL_ID] = fill_id
-    row[at, FillRow.ORDER_ID] = order
-    row[at, FillRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, FillRow.TS_MS] = ts
-    row[at, FillRow.SIDE] = side
-    row[at, FillRow.LOTS] = lots
-    row[at, FillRow.PRICE_UNITS] = price
-    row[at, FillRow.REFERENCE_UNITS] = reference
-    row[at, FillRow.NOTIONAL_E8] = lots * price * P[Param.VALUE_E8]
-    row[at, FillRow.FEE_E8] = fee
-    row[at, FillRow.GROSS_E8] = gross
-    row[at, FillRow.LIQUIDITY] = liquidity
-    row[at, FillRow.REASON] = reason
+    rows[Table.FILLS, at, FillRow.FILL_ID] = fill_id
+    rows[Table.FILLS, at, FillRow.ORDER_ID] = order
+    rows[Table.FILLS, at, FillRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.FILLS, at, FillRow.TS_MS] = ts
+    rows[Table.FILLS, at, FillRow.SIDE] = side
+    rows[Table.FILLS, at, FillRow.LOTS] = lots
+    rows[Table.FILLS, at, FillRow.PRICE_UNITS] = price
+    rows[Table.FILLS, at, FillRow.REFERENCE_UNITS] = reference
+    rows[Table.FILLS, at, FillRow.NOTIONAL_E8] = lots * price * P[Param.VALUE_E8]
+    rows[Table.FILLS, at, FillRow.FEE_E8] = fee
+    rows[Table.FILLS, at, FillRow.GROSS_E8] = gross
+    rows[Table.FILLS, at, FillRow.LIQUIDITY] = liquidity
+    rows[Table.FILLS, at, FillRow.REASON] = reason
     S[State.ROWS + Table.FILLS] = at + 1
     S[State.NEXT_FILL] = fill_id + 1
     note(S, rows, ts, EventKind.FILL, fill_id)
@@ -101,26 +99,25 @@ def order_row(
     """Write an order that has come to its end; the caller sets what differs from a plain filled
     market order. Returns the row's index."""
     at = S[State.ROWS + Table.ORDERS]
-    row = rows[Table.ORDERS]
-    row[at, OrderRow.ORDER_ID] = order
-    row[at, OrderRow.TRADE_ID] = trade
-    row[at, OrderRow.KIND] = kind
-    row[at, OrderRow.SIDE] = side
-    row[at, OrderRow.LOTS] = lots
-    row[at, OrderRow.REFERENCE_UNITS] = reference
-    row[at, OrderRow.PRICE_UNITS] = price
-    row[at, OrderRow.NEW_MS] = new
-    row[at, OrderRow.ACCEPTED_MS] = accepted
-    row[at, OrderRow.TRIGGERED_MS] = triggered
-    row[at, OrderRow.DONE_MS] = done
-    row[at, OrderRow.STATE] = OrderState.FILLED
-    row[at, OrderRow.REFUSAL] = 0
-    row[at, OrderRow.CAUSE] = -1
-    row[at, OrderRow.RULE] = -1
-    row[at, OrderRow.FILLED_LOTS] = lots
-    row[at, OrderRow.TYPE] = 0
-    row[at, OrderRow.TIF] = 0
-    row[at, OrderRow.TRIGGER_UNITS] = -1
+    rows[Table.ORDERS, at, OrderRow.ORDER_ID] = order
+    rows[Table.ORDERS, at, OrderRow.TRADE_ID] = trade
+    rows[Table.ORDERS, at, OrderRow.KIND] = kind
+    rows[Table.ORDERS, at, OrderRow.SIDE] = side
+    rows[Table.ORDERS, at, OrderRow.LOTS] = lots
+    rows[Table.ORDERS, at, OrderRow.REFERENCE_UNITS] = reference
+    rows[Table.ORDERS, at, OrderRow.PRICE_UNITS] = price
+    rows[Table.ORDERS, at, OrderRow.NEW_MS] = new
+    rows[Table.ORDERS, at, OrderRow.ACCEPTED_MS] = accepted
+    rows[Table.ORDERS, at, OrderRow.TRIGGERED_MS] = triggered
+    rows[Table.ORDERS, at, OrderRow.DONE_MS] = done
+    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.FILLED
+    rows[Table.ORDERS, at, OrderRow.REFUSAL] = 0
+    rows[Table.ORDERS, at, OrderRow.CAUSE] = -1
+    rows[Table.ORDERS, at, OrderRow.RULE] = -1
+    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = lots
+    rows[Table.ORDERS, at, OrderRow.TYPE] = 0
+    rows[Table.ORDERS, at, OrderRow.TIF] = 0
+    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = -1
     S[State.ROWS + Table.ORDERS] = at + 1
     return at
 
@@ -221,9 +218,7 @@ def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason,
     is left."""
     side = S[State.SIDE]
     fee_e7 = P[Param.MAKER_E7] if liquidity == Liquidity.MAKER else P[Param.TAKER_E7]
-    bankruptcy = bankruptcy_price(
-        P, side, S[State.LOTS], S[State.COST_E8], S[State.LEVERAGE_E2]
-    )
+    bankruptcy = bankruptcy_price(P, side, S[State.LOTS], S[State.COST_E8], S[State.LEVERAGE_E2])
     while lots > 0:
         piece = min(lots, P[Param.MAX_LOTS]) if split else lots
         gross, fee, settled = closing_share(S, P, piece, price, fee_e7)
@@ -266,25 +261,24 @@ def _after_close(S, P, rows, ts, side, reason, rule):
 def _trade(S, rows, side, ts, reason, rule):
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
-    row = rows[Table.TRADES]
-    row[at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, TradeRow.SIDE] = side
-    row[at, TradeRow.LOTS] = S[State.ENTRY_LOTS]
-    row[at, TradeRow.ENTRY_MS] = S[State.ENTRY_MS]
-    row[at, TradeRow.ENTRY_NOTIONAL_E8] = S[State.ENTRY_NOTIONAL_E8]
-    row[at, TradeRow.EXIT_MS] = ts
-    row[at, TradeRow.EXIT_NOTIONAL_E8] = S[State.EXIT_NOTIONAL_E8]
-    row[at, TradeRow.REASON] = reason
-    row[at, TradeRow.GROSS_E8] = S[State.TRADE_GROSS_E8]
-    row[at, TradeRow.FEES_E8] = S[State.TRADE_FEES_E8]
-    row[at, TradeRow.FUNDING_E8] = S[State.TRADE_FUNDING_E8]
-    row[at, TradeRow.BARS] = S[State.TRADE_BARS]
-    row[at, TradeRow.LOW_UNITS] = S[State.LOW_UNITS]
-    row[at, TradeRow.HIGH_UNITS] = S[State.HIGH_UNITS]
-    row[at, TradeRow.RISK_UNITS] = S[State.RISK_UNITS]
-    row[at, TradeRow.ENTRY_RULE] = S[State.ENTRY_RULE]
-    row[at, TradeRow.EXIT_RULE] = rule
-    row[at, TradeRow.RISK_E8] = S[State.RISK_E8]
+    rows[Table.TRADES, at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.TRADES, at, TradeRow.SIDE] = side
+    rows[Table.TRADES, at, TradeRow.LOTS] = S[State.ENTRY_LOTS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_MS] = S[State.ENTRY_MS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_NOTIONAL_E8] = S[State.ENTRY_NOTIONAL_E8]
+    rows[Table.TRADES, at, TradeRow.EXIT_MS] = ts
+    rows[Table.TRADES, at, TradeRow.EXIT_NOTIONAL_E8] = S[State.EXIT_NOTIONAL_E8]
+    rows[Table.TRADES, at, TradeRow.REASON] = reason
+    rows[Table.TRADES, at, TradeRow.GROSS_E8] = S[State.TRADE_GROSS_E8]
+    rows[Table.TRADES, at, TradeRow.FEES_E8] = S[State.TRADE_FEES_E8]
+    rows[Table.TRADES, at, TradeRow.FUNDING_E8] = S[State.TRADE_FUNDING_E8]
+    rows[Table.TRADES, at, TradeRow.BARS] = S[State.TRADE_BARS]
+    rows[Table.TRADES, at, TradeRow.LOW_UNITS] = S[State.LOW_UNITS]
+    rows[Table.TRADES, at, TradeRow.HIGH_UNITS] = S[State.HIGH_UNITS]
+    rows[Table.TRADES, at, TradeRow.RISK_UNITS] = S[State.RISK_UNITS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_RULE] = S[State.ENTRY_RULE]
+    rows[Table.TRADES, at, TradeRow.EXIT_RULE] = rule
+    rows[Table.TRADES, at, TradeRow.RISK_E8] = S[State.RISK_E8]
     S[State.ROWS + Table.TRADES] = at + 1
     note(S, rows, ts, EventKind.TRADE, S[State.TRADE_ID])
 

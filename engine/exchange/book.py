@@ -83,15 +83,14 @@ def end(S, rows, ts, slot, state, cause, refusal, trade):
         S[slot + Slot.LOTS], S[slot + Slot.REFERENCE_UNITS], S[slot + Slot.LIMIT_UNITS],
         S[slot + Slot.NEW_MS], S[slot + Slot.ACCEPTED_MS], S[slot + Slot.TRIGGERED_MS], ts,
     )  # fmt: skip
-    row = rows[Table.ORDERS]
-    row[at, OrderRow.STATE] = state
-    row[at, OrderRow.REFUSAL] = refusal
-    row[at, OrderRow.CAUSE] = cause
-    row[at, OrderRow.RULE] = S[slot + Slot.RULE]
-    row[at, OrderRow.FILLED_LOTS] = S[slot + Slot.FILLED_LOTS]
-    row[at, OrderRow.TYPE] = S[slot + Slot.TYPE]
-    row[at, OrderRow.TIF] = S[slot + Slot.TIF]
-    row[at, OrderRow.TRIGGER_UNITS] = S[slot + Slot.TRIGGER_UNITS]
+    rows[Table.ORDERS, at, OrderRow.STATE] = state
+    rows[Table.ORDERS, at, OrderRow.REFUSAL] = refusal
+    rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
+    rows[Table.ORDERS, at, OrderRow.RULE] = S[slot + Slot.RULE]
+    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = S[slot + Slot.FILLED_LOTS]
+    rows[Table.ORDERS, at, OrderRow.TYPE] = S[slot + Slot.TYPE]
+    rows[Table.ORDERS, at, OrderRow.TIF] = S[slot + Slot.TIF]
+    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[slot + Slot.TRIGGER_UNITS]
     _slot_event(S, rows, ts, slot, cause)
     if refusal != Refusal.NONE and S[State.EVENTS] == 1:
         emit(

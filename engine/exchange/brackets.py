@@ -144,14 +144,13 @@ def _target_row(S, rows, ts, k, side, lots, reference, triggered):
 
 @njit(cache=True)
 def _cancelled(S, rows, ts, at, level, cause):
-    row = rows[Table.ORDERS]
-    row[at, OrderRow.STATE] = OrderState.CANCELLED
-    row[at, OrderRow.CAUSE] = cause
-    row[at, OrderRow.FILLED_LOTS] = 0
+    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
+    rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
+    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
     order_event(
-        S, rows, ts, row[at, OrderRow.ORDER_ID], row[at, OrderRow.KIND], level,
-        OrderState.CANCELLED, row[at, OrderRow.LOTS], row[at, OrderRow.PRICE_UNITS],
-        row[at, OrderRow.TRIGGER_UNITS], cause,
+        S, rows, ts, rows[Table.ORDERS, at, OrderRow.ORDER_ID], rows[Table.ORDERS, at, OrderRow.KIND], level,
+        OrderState.CANCELLED, rows[Table.ORDERS, at, OrderRow.LOTS], rows[Table.ORDERS, at, OrderRow.PRICE_UNITS],
+        rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS], cause,
     )  # fmt: skip
 
 

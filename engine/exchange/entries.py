@@ -144,19 +144,19 @@ def _above_tier(S, P, side, opening, leverage, mark):
 
 
 @njit(cache=True)
-def entry_arrives(S, P, rows, ts, slot, prices):
-    """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``prices``
-    int64[3]: last, mark and index at the open."""
+def entry_arrives(S, P, rows, B, ts, slot):
+    """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
+    are last, mark and index at the open."""
     side, lots, kind = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TYPE]
-    now = prices[Source.LAST]
+    now = B[Source.LAST, 0]
     closing = _closing_lots(S, side, lots)
     opening = lots - closing
     reference = _reference(S, slot)
     limit, trigger = S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS]
-    refusal = _facts_refusal(S, P, slot, closing, opening, reference, prices[Source.MARK])
+    refusal = _facts_refusal(S, P, slot, closing, opening, reference, B[Source.MARK, 0])
     takes = kind == OrderType.MARKET or (kind == OrderType.LIMIT and side * (limit - now) >= 0)
     if refusal == Refusal.NONE and kind >= OrderType.STOP:
-        if side * (trigger - prices[S[slot + Slot.SOURCE]]) <= 0:
+        if side * (trigger - B[S[slot + Slot.SOURCE], 0]) <= 0:
             refusal = Refusal.TRIGGER_ALREADY_PASSED
     if refusal == Refusal.NONE and opening > 0:
         arrival = now if takes else reference
@@ -209,9 +209,7 @@ def _taken_or_cancelled(S, P, rows, ts, slot, now):
                 Refusal.POST_ONLY_WOULD_TAKE, -1,
             )  # fmt: skip
             return True
-        _fill_entry(
-            S, P, rows, ts, slot, _bounded(P, limit, side, now), now, now, Liquidity.TAKER
-        )
+        _fill_entry(S, P, rows, ts, slot, _bounded(P, limit, side, now), now, now, Liquidity.TAKER)
         return S[slot + Slot.USED] == 0
     if tif == TimeInForce.IOC or tif == TimeInForce.FOK:
         cause = Cause.IOC if tif == TimeInForce.IOC else Cause.FOK

@@ -26,18 +26,17 @@ def check_transition(before, after):
 def emit(S, rows, ts, kind, which, order_kind, level, state, lots, price, trigger, cause, refusal):
     """Write one event row; ``level`` is a target's, 1 to 5, else 0."""
     at = S[State.ROWS + Table.EVENTS]
-    row = rows[Table.EVENTS]
-    row[at, EventRow.TS_MS] = ts
-    row[at, EventRow.KIND] = kind
-    row[at, EventRow.ID] = which
-    row[at, EventRow.ORDER_KIND] = order_kind
-    row[at, EventRow.LEVEL] = level
-    row[at, EventRow.STATE] = state
-    row[at, EventRow.LOTS] = lots
-    row[at, EventRow.PRICE_UNITS] = price
-    row[at, EventRow.TRIGGER_UNITS] = trigger
-    row[at, EventRow.CAUSE] = cause
-    row[at, EventRow.REFUSAL] = refusal
+    rows[Table.EVENTS, at, EventRow.TS_MS] = ts
+    rows[Table.EVENTS, at, EventRow.KIND] = kind
+    rows[Table.EVENTS, at, EventRow.ID] = which
+    rows[Table.EVENTS, at, EventRow.ORDER_KIND] = order_kind
+    rows[Table.EVENTS, at, EventRow.LEVEL] = level
+    rows[Table.EVENTS, at, EventRow.STATE] = state
+    rows[Table.EVENTS, at, EventRow.LOTS] = lots
+    rows[Table.EVENTS, at, EventRow.PRICE_UNITS] = price
+    rows[Table.EVENTS, at, EventRow.TRIGGER_UNITS] = trigger
+    rows[Table.EVENTS, at, EventRow.CAUSE] = cause
+    rows[Table.EVENTS, at, EventRow.REFUSAL] = refusal
     S[State.ROWS + Table.EVENTS] = at + 1
 
 

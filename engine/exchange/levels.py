@@ -96,6 +96,4 @@ def target_level(P, term, k, side, cost, size, risk_e8, measure_e8):
     kind, value = P[term + Term.TARGET_KIND + k], P[term + Term.TARGET_VALUE_E8 + k]
     if kind == TargetKind.RR:
         return by_value(P, cost, size, side, mul_div_ceil(risk_e8, value, E8))
-    return _stated(
-        P, kind, value, P[term + Term.LEVERAGE_E2], cost, size, side, measure_e8
-    )
+    return _stated(P, kind, value, P[term + Term.LEVERAGE_E2], cost, size, side, measure_e8)

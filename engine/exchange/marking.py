@@ -102,7 +102,9 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j
 
 
 @njit(cache=True)
-def _guarded_stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
+def _guarded_stretch(
+    S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
+):
     """As :func:`stretch`, with the limits on equity looked at after every bar."""
     side, lots, m = S[State.SIDE], S[State.LOTS], len(base_index)
     per_unit = side * lots * P[Param.VALUE_E8]
@@ -122,5 +124,3 @@ def _guarded_stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, a
         if after_bar(S, P, equity, close_of[i]):
             return j, i + 1, True
     return j, end, False
-
-

@@ -59,7 +59,7 @@ def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
     if S[State.ARRIVALS] > 0 and S[State.STATUS] == Status.COMPLETED:
         slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
         while slot != NO_SLOT:
-            entry_arrives(S, P, rows, ts, slot, B[:, OPEN])
+            entry_arrives(S, P, rows, B, ts, slot)
             slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
         # What new orders created is judged at the path's start, after all have arrived.
         walk_leg(S, P, rows, W, ts)

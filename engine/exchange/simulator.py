@@ -148,7 +148,12 @@ class SimulatedExchange:
             close_at_end(self.state, self.terms.params, self._rows, ended, last_close)
             self._take_rows()
         if not finish(
-            self.state, self.terms.params, self._rows, self.points, self.point_count, ended,
+            self.state,
+            self.terms.params,
+            self._rows,
+            self.points,
+            self.point_count,
+            ended,
             last_mark,
         ):
             raise LedgerError("initial + gross - fees + funding is not the final wallet")

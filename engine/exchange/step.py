@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from engine.exchange.book import NEVER, cancel_entries, expire_entries, next_expiry
+from engine.exchange.borrow import borrowed
 from engine.exchange.brackets import NONE, WAITING, tighten, tightens
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
@@ -211,12 +212,11 @@ def _too_long(S, P, rows, ts):
 def _record(S, rows, ts, j, action, alternative):
     """Write the decision's row."""
     at = S[State.ROWS + Table.DECISIONS]
-    row = rows[Table.DECISIONS]
-    row[at, DecisionRow.TS_MS] = ts
-    row[at, DecisionRow.ACTION] = action
+    rows[Table.DECISIONS, at, DecisionRow.TS_MS] = ts
+    rows[Table.DECISIONS, at, DecisionRow.ACTION] = action
     for k in range(4):
-        row[at, DecisionRow.RULES + k] = alternative[k, j]
-    row[at, DecisionRow.CLOCK_INDEX] = j
+        rows[Table.DECISIONS, at, DecisionRow.RULES + k] = alternative[k, j]
+    rows[Table.DECISIONS, at, DecisionRow.CLOCK_INDEX] = j
     S[State.ROWS + Table.DECISIONS] = at + 1
 
 
@@ -315,8 +315,17 @@ def step_block(
     unfinished orders than slots.
     """
     n, m = len(opened), len(base_index)
-    B = np.empty((3, 4), np.int64)
-    W = np.empty(SCRATCH, np.int64)
+    path, leg = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
+    B, W = borrowed(path), borrowed(leg)
+    S, P, rows, points = borrowed(S), borrowed(P), borrowed(rows), borrowed(points)
+    open_ms, close_of = borrowed(open_ms), borrowed(close_of)
+    high, low, mark = borrowed(high), borrowed(low), borrowed(mark)
+    mark_high, mark_low = borrowed(mark_high), borrowed(mark_low)
+    index_high, index_low = borrowed(index_high), borrowed(index_low)
+    fund_ms, fund_rate = borrowed(fund_ms), borrowed(fund_rate)
+    clock_ms, base_index = borrowed(clock_ms), borrowed(base_index)
+    truth, alternative = borrowed(truth), borrowed(alternative)
+    measures, scales = borrowed(measures), borrowed(scales)
     while at < n and not stopped(S):
         if not _room(S, P, rows):
             return at, j

@@ -156,9 +156,7 @@ def _liquidated(S, P, rows, ts, mark):
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
-    order_event(
-        S, rows, ts, order, OrderKind.LIQUIDATION, 0, OrderState.NEW, lots, -1, -1, -1
-    )
+    order_event(S, rows, ts, order, OrderKind.LIQUIDATION, 0, OrderState.NEW, lots, -1, -1, -1)
     liquidate(S, P, rows, ts, order, mark)
     order_row(
         S, rows, order, S[State.TRADE_ID], OrderKind.LIQUIDATION, -side, lots, mark, -1, ts, ts, -1,
