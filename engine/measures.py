@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Any
 
 from numba import njit
 
@@ -39,13 +40,13 @@ _FAR_E8 = 4.0e17
 
 
 @njit(cache=True)
-def measure_e8(measures, scales, row, j):
+def measure_e8(measures: Any, scales: Any, row: int, j: int) -> int:
     """Row ``row`` at clock close ``j`` in whole 1e-8 USDT, the nearest; ``UNKNOWN`` when it is
     missing, negative or absurd."""
     value = (measures[row, j] * scales[0, row] + scales[1, row]) * 1e8
     if not (0.0 <= value < _FAR_E8):
         return UNKNOWN
-    return int(math.floor(value + 0.5))
+    return math.floor(value + 0.5)
 
 
 def measured(play: Play) -> dict[int, Expr]:

@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.exchange.codes import Cause, LedgerKind, Liquidity, OrderKind, OrderState, Reason, Refusal
+from engine.exchange.codes import (
+    Cause,
+    LedgerKind,
+    Liquidity,
+    OrderKind,
+    OrderState,
+    Reason,
+    Refusal,
+)
 from engine.exchange.instrument import Scale
 from engine.exchange.layout import FillRow, LedgerRow, OrderRow, TradeRow
 from engine.rules import action_name

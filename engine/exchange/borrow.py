@@ -14,8 +14,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def borrowed(typing_context: Any, array: types.Array) -> Any:
+def _borrow(typing_context: Any, array: types.Array) -> Any:
     """The same memory as ``array``, owned by nobody: valid while the array itself lives."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -25,3 +24,6 @@ def borrowed(typing_context: Any, array: types.Array) -> Any:
         return view._getvalue()
 
     return array(array), codegen
+
+
+borrowed: Any = intrinsic(_borrow)

@@ -147,11 +147,20 @@ def _cancelled(S, rows, ts, at, level, cause):
     rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
     rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
     rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
-    order_event(
-        S, rows, ts, rows[Table.ORDERS, at, OrderRow.ORDER_ID], rows[Table.ORDERS, at, OrderRow.KIND], level,
-        OrderState.CANCELLED, rows[Table.ORDERS, at, OrderRow.LOTS], rows[Table.ORDERS, at, OrderRow.PRICE_UNITS],
-        rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS], cause,
-    )  # fmt: skip
+    _row_event(S, rows, ts, at, level, OrderState.CANCELLED, cause)
+
+
+@njit(cache=True)
+def _row_event(S, rows, ts, at, level, state, cause):
+    """The event of the order in row ``at``."""
+    if S[State.EVENTS] == 1:
+        order_event(
+            S, rows, ts,
+            rows[Table.ORDERS, at, OrderRow.ORDER_ID], rows[Table.ORDERS, at, OrderRow.KIND],
+            level, state, rows[Table.ORDERS, at, OrderRow.LOTS],
+            rows[Table.ORDERS, at, OrderRow.PRICE_UNITS],
+            rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS], cause,
+        )  # fmt: skip
 
 
 @njit(cache=True)

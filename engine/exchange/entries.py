@@ -155,9 +155,10 @@ def entry_arrives(S, P, rows, B, ts, slot):
     limit, trigger = S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS]
     refusal = _facts_refusal(S, P, slot, closing, opening, reference, B[Source.MARK, 0])
     takes = kind == OrderType.MARKET or (kind == OrderType.LIMIT and side * (limit - now) >= 0)
-    if refusal == Refusal.NONE and kind >= OrderType.STOP:
-        if side * (trigger - B[S[slot + Slot.SOURCE], 0]) <= 0:
-            refusal = Refusal.TRIGGER_ALREADY_PASSED
+    conditional = kind >= OrderType.STOP
+    if refusal == Refusal.NONE and conditional:
+        beyond = side * (trigger - B[S[slot + Slot.SOURCE], 0]) > 0
+        refusal = Refusal.NONE if beyond else Refusal.TRIGGER_ALREADY_PASSED
     if refusal == Refusal.NONE and opening > 0:
         arrival = now if takes else reference
         refusal = _stop_refusal(S, P, slot, closing, opening, reference, arrival)

@@ -111,8 +111,8 @@ class Instrument:
 
     Prices in USDT, quantities in base units; ``max_qty`` and ``max_market_qty`` are None where the
     source does not state them. ``source`` says where the facts come from. ``overridden`` names the
-    fields a run config replaced. ``risk_tiers`` is the
-    ladder, lowest first; empty where the source does not state it. Raises InstrumentError when facts contradict each other.
+    fields a run config replaced. ``risk_tiers`` is the ladder, lowest first; empty
+    where the source does not state it. Raises InstrumentError when facts contradict each other.
     """
 
     symbol: str

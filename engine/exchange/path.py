@@ -15,7 +15,7 @@ from engine.exchange.brackets import FRESH, WAITING
 from engine.exchange.codes import OrderKind, Source, Status
 from engine.exchange.entries import entry_arrives
 from engine.exchange.exits import exit_arrives
-from engine.exchange.layout import FAR, Param, State
+from engine.exchange.layout import Param, State
 from engine.exchange.margin import unrealised
 from engine.exchange.nearest import find_nearest
 from engine.exchange.walk import FROM, TO, visit, walk_leg

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,6 @@ class PriceColumns:
     ``largest`` is the largest unit of all columns.
     """
 
-    decimals: int
     open: Units
     high: Units
     low: Units
@@ -41,6 +40,7 @@ class PriceColumns:
     index_high: Units
     index_low: Units
     index_close: Units
+    decimals: int
     largest: int
 
 
@@ -90,7 +90,9 @@ def price_columns(
     last = units[:4]
     of_mark = units[4:8] if mark is not None else last
     of_index = units[-4:] if index is not None else last
-    return PriceColumns(decimals, *last, *of_mark, *of_index, largest)
+    names = [f.name for f in fields(PriceColumns)]
+    found = dict(zip(names, [*last, *of_mark, *of_index], strict=False))
+    return PriceColumns(**found, decimals=decimals, largest=largest)
 
 
 def _all_units(

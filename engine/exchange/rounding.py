@@ -68,7 +68,7 @@ def mul_div_floor(a: int, b: int, d: int) -> int:
     r = a - q * d
     if float(b) * float(d) < _DIRECT:
         return q * b + r * b // d
-    quotient, _ = _long_floor(r, b, d)
+    quotient: int = _long_floor(r, b, d)[0]
     return q * b + quotient
 
 
@@ -80,7 +80,8 @@ def mul_div_ceil(a: int, b: int, d: int) -> int:
     if float(b) * float(d) < _DIRECT:
         return q * b - (-(r * b) // d)
     quotient, rest = _long_floor(r, b, d)
-    return q * b + quotient + (1 if rest > 0 else 0)
+    total: int = q * b + quotient + (1 if rest > 0 else 0)
+    return total
 
 
 @njit(cache=True)

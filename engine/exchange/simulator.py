@@ -29,11 +29,16 @@ NO_VOLUME = np.empty(0, np.int64)
 class ClockCloses(Protocol):
     """What the exchange reads of a block's clock closes (see ``engine.features.ClockBlock``)."""
 
-    close_ms: Int64
-    base_index: Int64
-    truth: npt.NDArray[np.uint8]
-    alternative: npt.NDArray[np.int16]
-    measures: npt.NDArray[np.float64]
+    @property
+    def close_ms(self) -> Int64: ...
+    @property
+    def base_index(self) -> Int64: ...
+    @property
+    def truth(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def alternative(self) -> npt.NDArray[np.int16]: ...
+    @property
+    def measures(self) -> npt.NDArray[np.float64]: ...
 
 
 def new_state(slots: int = PLAY_SLOTS) -> Int64:

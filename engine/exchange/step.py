@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.exchange.book import NEVER, cancel_entries, expire_entries, next_expiry
+from engine.exchange.book import cancel_entries, expire_entries, next_expiry
 from engine.exchange.borrow import borrowed
 from engine.exchange.brackets import NONE, WAITING, tighten, tightens
 from engine.exchange.codes import Cause, Reason, Status
@@ -24,12 +24,12 @@ from engine.exchange.exits import request_exit
 from engine.exchange.guards import after_bar, entry_allowed, guarded
 from engine.exchange.layout import FAR, DecisionRow, Param, State, Table
 from engine.exchange.margin import E8, unrealised
-from engine.exchange.marking import mark_bar, point, stretch, close_drawdown
-from engine.measures import Measure, measure_e8
+from engine.exchange.marking import close_drawdown, mark_bar, point, stretch
 from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
-from engine.exchange.requests import own_order, request_entry
+from engine.exchange.requests import request_entry
 from engine.exchange.walk import SCRATCH
+from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
 
 #: Bars looked at before the other conditions of a stretch are looked at again.
@@ -303,11 +303,12 @@ def step_block(
     """Step the fill bars ``[at, n)`` of a block; returns ``(next bar, next clock index)``.
 
     Columns of the block: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar), last,
-    mark and index prices int32[n] units (without a series of their own: the last's), ``volume_lots``
-    int64[n] lots that may fill in each bar (int64[0] without a participation cap), ``mark_before``
-    the mark close before the block. Funding: int64[f] times and rates of the whole run. Clock
-    closes in the block: ``clock_ms base_index`` int64[m], ``truth`` uint8[4, m], ``alternative``
-    int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales`` float64[2, Measure.COUNT].
+    mark and index prices int32[n] units (without a series of their own: the last's),
+    ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap),
+    ``mark_before`` the mark close before the block. Funding: int64[f] times and rates of the whole
+    run. Clock closes in the block: ``clock_ms base_index`` int64[m], ``truth`` uint8[4, m],
+    ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
+    float64[2, Measure.COUNT].
     ``points`` int64[4, :] takes clock close ``j`` at ``base_point + j``.
 
     Returns before ``n`` when ``rows`` has no room left (hand in more and call again) or the run has

@@ -80,7 +80,7 @@ def exact(value: Decimal, scale: int, what: str) -> int:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The constants of a run: ``params`` int64 as :mod:`engine.exchange.layout` lays them out, and
-    ``scales`` float64[2, Measure.COUNT]: what moves the prices among the measures, a factor and a summand."""
+    ``scales`` float64[2, Measure.COUNT]: a factor and a summand that move each measure."""
 
     params: Int64
     scales: npt.NDArray[np.float64]
@@ -133,8 +133,8 @@ def assemble(
     first_term = Param.TIERS + Tier.SIZE * len(tiers)
     first_exit = first_term + Term.SIZE * len(terms)
     params = np.zeros(first_exit + len(exits[0]) + len(exits[1]), np.int64)
-    for cell, value in values.items():
-        params[cell] = int(value)
+    for param, number in values.items():
+        params[param] = int(number)
     params[Param.TIER_COUNT] = len(tiers)
     params[Param.EXITS], params[Param.EXITS_LONG] = first_exit, len(exits[0])
     for k, tier in enumerate(tiers):

@@ -8,6 +8,8 @@ from math import ceil, floor
 from typing import Any
 
 import numpy as np
+from tests.oracle import events as ev
+from tests.oracle import scenario as sc
 
 from engine.config import RunConfig
 from engine.exchange.book import cancel, new_slot, send
@@ -47,8 +49,6 @@ from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
 from engine.features.evaluation import ClockBlock
 from engine.measures import Measure
-from tests.oracle import events as ev
-from tests.oracle import scenario as sc
 
 E8 = 10**8
 ENTRY_TYPES = {
@@ -145,7 +145,9 @@ class Driven:
             fill=c.fill,
             path=c.path,
             brackets_on_entry_bar=c.brackets_on_entry_bar,
-            participation="none" if c.participation is None else f"{decimal(c.participation * 100)}%",
+            participation="none"
+            if c.participation is None
+            else f"{decimal(c.participation * 100)}%",
             mark=c.mark,
             liquidation=c.liquidation,
             end=c.end,
@@ -232,16 +234,14 @@ class Driven:
         scale = 10**s.decimals
 
         def columns(series: list[Any]) -> list[Any]:
-            return [
-                np.array([int(bar[k] * scale) for bar in series], np.int32) for k in range(4)
-            ]
+            return [np.array([int(bar[k] * scale) for bar in series], np.int32) for k in range(4)]
 
         last = columns([bar.last for bar in s.bars])
         use_mark = s.config.mark == "series"
         mark = columns([bar.mark for bar in s.bars]) if use_mark else last
         has_index = all(bar.index is not None for bar in s.bars)
         index = columns([bar.index for bar in s.bars]) if has_index else last
-        return PriceColumns(s.decimals, *last, *mark, *index, 0)
+        return PriceColumns(*last, *mark, *index, decimals=s.decimals, largest=0)
 
     def _volumes(self) -> Any:
         s = self.scenario
@@ -431,9 +431,7 @@ class Driven:
     def _trade(self, which: int) -> ev.Trade:
         row = next(r for r in self._trades if r[TradeRow.TRADE_ID] == which)
         legs = tuple(
-            self._fill(int(f[FillRow.FILL_ID]))
-            for f in self._fills
-            if f[FillRow.TRADE_ID] == which
+            self._fill(int(f[FillRow.FILL_ID])) for f in self._fills if f[FillRow.TRADE_ID] == which
         )
         gross, fees = int(row[TradeRow.GROSS_E8]), int(row[TradeRow.FEES_E8])
         funding = int(row[TradeRow.FUNDING_E8])
