@@ -340,7 +340,10 @@ def _warnings(play: Play, instrument: Instrument, features: Features, had_bars: 
             "feature is defined"
         )
     if instrument.is_bundled:
-        warnings.append(f"instrument facts of {instrument.symbol} are bundled: {instrument.source}")
+        warnings.append(
+            f"the store has no instrument facts of {instrument.symbol}; taken from the table "
+            f"bundled with the project (valid from {format_ms(instrument.valid_from_ms)})"
+        )
     if instrument.overridden:
         warnings.append(f"instrument facts overridden: {', '.join(instrument.overridden)}")
     return warnings
