@@ -46,7 +46,8 @@ def measure_e8(measures: Any, scales: Any, row: int, j: int) -> int:
     value = (measures[row, j] * scales[0, row] + scales[1, row]) * 1e8
     if not (0.0 <= value < _FAR_E8):
         return UNKNOWN
-    return math.floor(value + 0.5)
+    nearest: int = math.floor(value + 0.5)
+    return nearest
 
 
 def measured(play: Play) -> dict[int, Expr]:
