@@ -45,7 +45,8 @@ BROKEN, FULL = -1, -2
 
 @njit(cache=True)
 def bar_at(open_ms, ts, lo):
-    """Index of the first bar at or after ``lo`` that opens after ``ts``, by bisection."""
+    """Index of the first of ``open_ms`` (increasing) at or after ``lo`` that is above ``ts``, by
+    bisection."""
     hi = len(open_ms)
     while lo < hi:
         mid = (lo + hi) // 2
@@ -72,17 +73,26 @@ def _next_due(S, P, truth, measures, at, end):
                     end = j
                     break
     if side > 0:
-        for j in range(at, end):
-            if truth[0, j] == 2:
-                return j
-    elif side < 0:
-        for j in range(at, end):
-            if truth[1, j] == 2:
-                return j
-    else:
-        for j in range(at, end):
-            if truth[2, j] == 2 or truth[3, j] == 2:
-                return j
+        return _first_true(truth, 0, 0, at, end)
+    if side < 0:
+        return _first_true(truth, 1, 1, at, end)
+    return _first_true(truth, 2, 3, at, end)
+
+
+@njit(cache=True)
+def _first_true(truth, kind, other, at, end):
+    """First index in ``[at, end)`` at which one of two rule kinds is true, else ``end``: looked
+    for in pieces, whole pieces reduced first."""
+    while at < end:
+        to = min(at + WINDOW, end)
+        some = np.uint8(0)
+        for j in range(at, to):
+            some |= (truth[kind, j] | truth[other, j]) & np.uint8(2)
+        if some:
+            for j in range(at, to):
+                if truth[kind, j] == 2 or truth[other, j] == 2:
+                    return j
+        at = to
     return end
 
 
@@ -345,9 +355,7 @@ def step_block(
                 if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
                     end = bar_at(open_ms, fund_ms[event], at) - 1
                 if end > at:
-                    last = j
-                    while last < m and base_index[last] < end:
-                        last += 1
+                    last = bar_at(base_index, end - 1, j)
                     due = _next_due(S, P, truth, measures, j, last)
                     if due < last:
                         end = base_index[due] + 1
