@@ -10,8 +10,7 @@ import math
 from enum import IntEnum
 from typing import Any
 
-from numba import njit
-
+from engine.kernel import kernel
 from engine.play.ast import Expr
 from engine.play.model import MAX_TARGETS, Play, Sided, Stop, Target
 
@@ -39,7 +38,7 @@ UNKNOWN = -1
 _FAR_E8 = 4.0e17
 
 
-@njit(cache=True)
+@kernel
 def measure_e8(measures: Any, scales: Any, row: int, j: int) -> int:
     """Row ``row`` at clock close ``j`` in whole 1e-8 USDT, the nearest; ``UNKNOWN`` when it is
     missing, negative or absurd."""

@@ -6,10 +6,9 @@ units; ``value_e8`` is one unit times one lot in 1e-8 USDT; the result is whole 
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.codes import SizeKind
 from engine.exchange.rounding import mul_div_floor
+from engine.kernel import kernel
 
 _E7 = 10**7
 _E8 = 10**8
@@ -18,7 +17,7 @@ _NOTIONAL = int(SizeKind.NOTIONAL)
 _MARGIN = int(SizeKind.MARGIN)
 
 
-@njit(cache=True)
+@kernel
 def cap_lots(
     free_e8: int, price: int, value_e8: int, side: int, leverage_e2: int, fee_e7: int
 ) -> int:
@@ -33,7 +32,7 @@ def cap_lots(
     return notional // (price * value_e8)
 
 
-@njit(cache=True)
+@kernel
 def size_lots(
     kind: int,
     amount: int,

@@ -6,8 +6,6 @@ The wallet moves only in :func:`_book`, with a ledger row for each movement, so 
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.codes import EventKind, LedgerKind, Liquidity, OrderState, Reason
 from engine.exchange.events import note
 from engine.exchange.guards import DAY_MS
@@ -30,9 +28,10 @@ from engine.exchange.margin import (
     set_liquidation,
 )
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def slipped(price: int, side: int, slippage_e7: int) -> int:
     """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it."""
     if side > 0:
@@ -40,7 +39,7 @@ def slipped(price: int, side: int, slippage_e7: int) -> int:
     return mul_div_floor(price, E7 - slippage_e7, E7)
 
 
-@njit(cache=True)
+@kernel
 def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
     """Move the wallet by ``amount`` and write the ledger row."""
     S[State.WALLET_E8] += amount
@@ -60,7 +59,7 @@ def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
     note(S, rows, ts, EventKind.LEDGER, S[State.NEXT_LEDGER] - 1)
 
 
-@njit(cache=True)
+@kernel
 def _fill(
     S, P, rows, ts, order, side, lots, price, reference, fee, gross, liquidity, reason, closes
 ):
@@ -92,7 +91,7 @@ def _fill(
     _book(S, rows, ts, LedgerKind.FEE, -fee, fill_id, lots, price, -1)
 
 
-@njit(cache=True)
+@kernel
 def order_row(
     S, rows, order, trade, kind, side, lots, reference, price, new, accepted, triggered, done
 ):
@@ -122,7 +121,7 @@ def order_row(
     return at
 
 
-@njit(cache=True)
+@kernel
 def _begin_trade(S, ts, rule, now):
     """A new round trip begins, the last price at ``now``."""
     S[State.TRADE_ID] = S[State.NEXT_TRADE]
@@ -146,7 +145,7 @@ def _begin_trade(S, ts, rule, now):
     S[State.DAY_TRADES] += 1
 
 
-@njit(cache=True)
+@kernel
 def open_lots(
     S, P, rows, ts, order, side, lots, price, reference, now, liquidity, leverage_e2, rule
 ):
@@ -174,13 +173,13 @@ def open_lots(
     set_liquidation(S, P)
 
 
-@njit(cache=True)
+@kernel
 def share(total, lots, held):
     """The part of ``total`` that ``lots`` of ``held`` take, floored; what is left stays."""
     return total if lots == held else mul_div_floor(total, lots, held)
 
 
-@njit(cache=True)
+@kernel
 def closing_share(S, P, lots, price, fee_e7):
     """What closing ``lots`` of the position at ``price`` brings: ``(gross, fee, settled)``.
 
@@ -197,7 +196,7 @@ def closing_share(S, P, lots, price, fee_e7):
     return gross, fee, False
 
 
-@njit(cache=True)
+@kernel
 def take_share(S, lots):
     """Take ``lots`` out of the position with their share of cost, margins and shortfalls."""
     held = S[State.LOTS]
@@ -211,7 +210,7 @@ def take_share(S, lots):
     S[State.LOTS] = held - lots
 
 
-@njit(cache=True)
+@kernel
 def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason, rule, split):
     """Close ``lots`` of the position at ``price``; ``split``: in pieces of the maximum market
     quantity, full pieces first, each with its own rounded fee. Writes the trade's row when nothing
@@ -233,7 +232,7 @@ def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason,
     _after_close(S, P, rows, ts, side, reason, rule)
 
 
-@njit(cache=True)
+@kernel
 def liquidate(S, P, rows, ts, order, reference):
     """Take what is left of the position margin: no slippage, no fee, shown at the bankruptcy
     price."""
@@ -248,7 +247,7 @@ def liquidate(S, P, rows, ts, order, reference):
     _after_close(S, P, rows, ts, side, Reason.LIQUIDATION, -1)
 
 
-@njit(cache=True)
+@kernel
 def _after_close(S, P, rows, ts, side, reason, rule):
     if S[State.LOTS] == 0:
         S[State.SIDE] = 0
@@ -257,7 +256,7 @@ def _after_close(S, P, rows, ts, side, reason, rule):
     set_liquidation(S, P)
 
 
-@njit(cache=True)
+@kernel
 def _trade(S, rows, side, ts, reason, rule):
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
@@ -283,7 +282,7 @@ def _trade(S, rows, side, ts, reason, rule):
     note(S, rows, ts, EventKind.TRADE, S[State.TRADE_ID])
 
 
-@njit(cache=True)
+@kernel
 def charge_funding(S, P, rows, ts, mark, rate_e8):
     """One funding event: qty x mark x rate, longs pay a positive rate; paid up, received down.
 

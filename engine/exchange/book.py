@@ -5,19 +5,18 @@ Each has a slot in the state, found by scanning; ids rise, so the lower id is th
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import order_row
 from engine.exchange.codes import EventKind, OrderKind, OrderState, OrderType, Refusal
 from engine.exchange.events import check_transition, emit, order_event
 from engine.exchange.layout import OrderRow, Param, Slot, State, Table
+from engine.kernel import kernel
 
 NO_SLOT = -1
 #: Never: an order without expiry.
 NEVER = 1 << 60
 
 
-@njit(cache=True)
+@kernel
 def new_slot(S):
     """Offset of a free slot, now used, with the next order id; ``NO_SLOT`` when all are taken."""
     for at in range(State.SLOTS, len(S), Slot.SIZE):
@@ -37,7 +36,7 @@ def new_slot(S):
     return NO_SLOT
 
 
-@njit(cache=True)
+@kernel
 def send(S, P, rows, ts, slot):
     """The order in ``slot`` is decided at ``ts`` and arrives after the latency."""
     S[slot + Slot.STATE] = OrderState.NEW
@@ -49,7 +48,7 @@ def send(S, P, rows, ts, slot):
     _slot_event(S, rows, ts, slot, -1)
 
 
-@njit(cache=True)
+@kernel
 def _slot_event(S, rows, ts, slot, cause):
     order_event(
         S, rows, ts, S[slot + Slot.ID], S[slot + Slot.KIND], 0, S[slot + Slot.STATE],
@@ -57,7 +56,7 @@ def _slot_event(S, rows, ts, slot, cause):
     )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def go(S, rows, ts, slot, state):
     """The order goes to a state that is not final."""
     check_transition(S[slot + Slot.STATE], state)
@@ -69,7 +68,7 @@ def go(S, rows, ts, slot, state):
     _slot_event(S, rows, ts, slot, -1)
 
 
-@njit(cache=True)
+@kernel
 def end(S, rows, ts, slot, state, cause, refusal, trade):
     """The order comes to its end: its row, its reserve given back, its slot free."""
     check_transition(S[slot + Slot.STATE], state)
@@ -102,7 +101,7 @@ def end(S, rows, ts, slot, state, cause, refusal, trade):
     S[slot + Slot.USED] = 0
 
 
-@njit(cache=True)
+@kernel
 def accept(S, rows, ts, slot):
     """The order has arrived and passed its checks."""
     S[State.ARRIVALS] -= 1
@@ -111,7 +110,7 @@ def accept(S, rows, ts, slot):
     go(S, rows, ts, slot, OrderState.ACCEPTED)
 
 
-@njit(cache=True)
+@kernel
 def next_arrival(S, ts, kind, after):
     """Slot of the order of ``kind`` with the lowest id above ``after`` that has arrived by
     ``ts``; ``NO_SLOT`` without one."""
@@ -128,7 +127,7 @@ def next_arrival(S, ts, kind, after):
     return best
 
 
-@njit(cache=True)
+@kernel
 def oldest(S, after):
     """Slot of the entry with the lowest id above ``after``; ``NO_SLOT`` without one."""
     best, best_id = NO_SLOT, NEVER
@@ -142,7 +141,7 @@ def oldest(S, after):
     return best
 
 
-@njit(cache=True)
+@kernel
 def cancel(S, rows, ts, order, cause):
     """Cancel the entry with id ``order`` if it is not finished; whether there was one."""
     for at in range(State.SLOTS, len(S), Slot.SIZE):
@@ -152,7 +151,7 @@ def cancel(S, rows, ts, order, cause):
     return False
 
 
-@njit(cache=True)
+@kernel
 def cancel_entries(S, rows, ts, side, cause):
     """Cancel the entries of ``side`` (0: of both), the oldest first."""
     slot = oldest(S, -1)
@@ -163,7 +162,7 @@ def cancel_entries(S, rows, ts, side, cause):
         slot = oldest(S, order)
 
 
-@njit(cache=True)
+@kernel
 def expire_entries(S, rows, ts):
     """Entries whose last clock bar closes at ``ts`` expire, the oldest first."""
     slot = oldest(S, -1)
@@ -174,7 +173,7 @@ def expire_entries(S, rows, ts):
         slot = oldest(S, order)
 
 
-@njit(cache=True)
+@kernel
 def next_expiry(S):
     """Count of clock closes at which the next entry expires; ``NEVER`` without one."""
     soonest = NEVER
@@ -185,7 +184,7 @@ def next_expiry(S):
     return soonest
 
 
-@njit(cache=True)
+@kernel
 def side_reserved_lots(S, side):
     """Lots of ``side`` that resting entries have not filled yet."""
     lots = 0
@@ -200,7 +199,7 @@ def side_reserved_lots(S, side):
     return lots
 
 
-@njit(cache=True)
+@kernel
 def limit_rests(S, slot):
     """Whether the entry in ``slot`` rests in the book as a limit order."""
     state, kind = S[slot + Slot.STATE], S[slot + Slot.TYPE]

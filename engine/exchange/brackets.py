@@ -7,8 +7,6 @@ judged against the price at which they became active; RESTING.
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import close_lots, order_row, slipped
 from engine.exchange.codes import (
     AmountKind,
@@ -28,11 +26,12 @@ from engine.exchange.layout import MAX_TARGETS, OrderRow, Param, Slot, State, Ta
 from engine.exchange.levels import by_distance, by_fraction, by_value, stop_level, target_level
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
+from engine.kernel import kernel
 
 NONE, WAITING, FRESH, RESTING = 0, 1, 2, 3
 
 
-@njit(cache=True)
+@kernel
 def set_brackets(S, P, rows, ts, slot, now):
     """Give the position, just opened or added to, the brackets of the order in ``slot``; peak, R,
     ladder and original quantity start again from the new average, the last price at ``now``."""
@@ -59,7 +58,7 @@ def set_brackets(S, P, rows, ts, slot, now):
         S[State.BRACKETS] = WAITING
 
 
-@njit(cache=True)
+@kernel
 def _bracket_event(S, rows, ts, k, mover):
     """The stop (``k`` -1) or target ``k`` came to be or was moved."""
     if S[State.EVENTS] == 0:
@@ -77,7 +76,7 @@ def _bracket_event(S, rows, ts, k, mover):
         )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def _new_stop(S, ts):
     S[State.STOP_MS] = ts
     S[State.STOP_ORDER] = S[State.NEXT_ORDER]
@@ -86,7 +85,7 @@ def _new_stop(S, ts):
         S[State.BRACKETS] = FRESH
 
 
-@njit(cache=True)
+@kernel
 def _set_targets(S, P, rows, ts, slot, side, cost, size):
     """The ladder: percents of the original quantity, each floored to lots; what a level floors
     away goes to the next, and a level without a lot is left out."""
@@ -116,7 +115,7 @@ def _set_targets(S, P, rows, ts, slot, side, cost, size):
     S[State.TARGET_COUNT] = count
 
 
-@njit(cache=True)
+@kernel
 def _stop_row(S, rows, ts, side, lots, reference, triggered):
     at = order_row(
         S, rows, S[State.STOP_ORDER], S[State.TRADE_ID], OrderKind.STOP, -side, lots, reference,
@@ -127,7 +126,7 @@ def _stop_row(S, rows, ts, side, lots, reference, triggered):
     return at
 
 
-@njit(cache=True)
+@kernel
 def _target_row(S, rows, ts, k, side, lots, reference, triggered):
     at = order_row(
         S, rows, S[State.TARGET_ORDER + k], S[State.TRADE_ID], OrderKind.TARGET, -side, lots,
@@ -142,7 +141,7 @@ def _target_row(S, rows, ts, k, side, lots, reference, triggered):
     return at
 
 
-@njit(cache=True)
+@kernel
 def _cancelled(S, rows, ts, at, level, cause):
     rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
     rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
@@ -150,7 +149,7 @@ def _cancelled(S, rows, ts, at, level, cause):
     _row_event(S, rows, ts, at, level, OrderState.CANCELLED, cause)
 
 
-@njit(cache=True)
+@kernel
 def _row_event(S, rows, ts, at, level, state, cause):
     """The event of the order in row ``at``."""
     if S[State.EVENTS] == 1:
@@ -163,7 +162,7 @@ def _row_event(S, rows, ts, at, level, state, cause):
         )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def cancel_brackets(S, rows, ts, side, lots, cause):
     """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets is
     cancelled, the cause being what closed it."""
@@ -181,7 +180,7 @@ def cancel_brackets(S, rows, ts, side, lots, cause):
     S[State.BRACKETS] = NONE
 
 
-@njit(cache=True)
+@kernel
 def scale_down(S, rows, ts, side):
     """After a partial close: targets never exceed the position, from the last level down."""
     total = 0
@@ -200,7 +199,7 @@ def scale_down(S, rows, ts, side):
         excess -= lots
 
 
-@njit(cache=True)
+@kernel
 def after_close(S, rows, ts, side, lots, reason):
     """``lots`` of a position of ``side`` have just been closed: its brackets follow."""
     if S[State.SIDE] == 0:
@@ -209,7 +208,7 @@ def after_close(S, rows, ts, side, lots, reason):
         scale_down(S, rows, ts, side)
 
 
-@njit(cache=True)
+@kernel
 def fire_stop(S, P, rows, ts, now):
     """The stop fills at the worse of its trigger and the last price ``now`` (at ``now`` when it
     watches another series), with ``slippage_stop``, taker."""
@@ -227,7 +226,7 @@ def fire_stop(S, P, rows, ts, now):
     cancel_brackets(S, rows, ts, side, lots, Reason.STOP)
 
 
-@njit(cache=True)
+@kernel
 def fire_target(S, P, rows, ts, k, now, marketable):
     """Level ``k`` fills: resting, at its own price as maker; ``marketable`` when it became active,
     at ``now`` with slippage but never beyond its limit, taker; as a market order, at ``now`` with
@@ -255,7 +254,7 @@ def fire_target(S, P, rows, ts, k, now, marketable):
     after_close(S, rows, ts, side, lots, Reason.TARGET)
 
 
-@njit(cache=True)
+@kernel
 def _reached(S, P, kind, value):
     """Whether the peak has been ``value`` (R, or a fraction of the average entry) in profit."""
     if kind == AmountKind.NONE:
@@ -272,7 +271,7 @@ def _reached(S, P, kind, value):
     return profit >= mul_div_ceil(S[State.ORIGINAL_COST_E8], value, E8)
 
 
-@njit(cache=True)
+@kernel
 def _raise_stop(S, rows, ts, level, mover):
     """Move the stop to ``level`` if that is tighter."""
     stop = S[State.STOP_UNITS]
@@ -287,7 +286,7 @@ def _raise_stop(S, rows, ts, level, mover):
     _bracket_event(S, rows, ts, -1, mover)
 
 
-@njit(cache=True)
+@kernel
 def tightens(S, P):
     """Whether the position's stop can move at a fill bar's close."""
     term = S[State.TERMS]
@@ -297,7 +296,7 @@ def tightens(S, P):
     )
 
 
-@njit(cache=True)
+@kernel
 def tighten(S, P, rows, ts, measure_e8):
     """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
     the trail is a multiple of, at the last clock close, negative while unknown."""

@@ -6,8 +6,6 @@ leverage and margin are checked again, nothing else. ``now`` is the last price a
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import close_lots, open_lots, slipped
 from engine.exchange.book import accept, end, go, side_reserved_lots
 from engine.exchange.brackets import after_close, set_brackets
@@ -32,25 +30,26 @@ from engine.exchange.margin import (
     tier_cap,
 )
 from engine.exchange.rounding import mul_div_floor
+from engine.kernel import kernel
 
 #: Largest notional whose order cost still fits, 1e-8 USDT.
 _LARGEST_E8 = float(1 << 61)
 
 
-@njit(cache=True)
+@kernel
 def _closing_lots(S, side, lots):
     """How much of an order of ``side`` only reduces the position."""
     return min(lots, S[State.LOTS]) if S[State.SIDE] == -side else 0
 
 
-@njit(cache=True)
+@kernel
 def _bounded(P, slot_limit, side, now):
     """A limit that takes at ``now``: with slippage, never beyond its limit."""
     fill = slipped(now, side, P[Param.SLIPPAGE_E7])
     return min(fill, slot_limit) if side > 0 else max(fill, slot_limit)
 
 
-@njit(cache=True)
+@kernel
 def _reference(S, slot):
     """Signal close (market), limit price, trigger."""
     kind = S[slot + Slot.TYPE]
@@ -61,7 +60,7 @@ def _reference(S, slot):
     return S[slot + Slot.TRIGGER_UNITS]
 
 
-@njit(cache=True)
+@kernel
 def _stop_refusal(S, P, slot, closing, opening, reference, arrival):
     """The refusals an entry's own stop can bring; ``arrival`` is the price it must lie beyond."""
     side, term = S[slot + Slot.SIDE], S[slot + Slot.TERMS]
@@ -85,7 +84,7 @@ def _stop_refusal(S, P, slot, closing, opening, reference, arrival):
     return Refusal.NONE
 
 
-@njit(cache=True)
+@kernel
 def _lacks_margin(S, P, slot, opening, price):
     """Whether the free balance does not cover the opening part at ``price``."""
     if opening == 0:
@@ -99,7 +98,7 @@ def _lacks_margin(S, P, slot, opening, price):
     return cost > free_balance(S) + S[slot + Slot.RESERVE_E8]
 
 
-@njit(cache=True)
+@kernel
 def _facts_refusal(S, P, slot, closing, opening, reference, mark):
     """Quantity, notional, leverage and tier."""
     side, lots, term = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TERMS]
@@ -127,7 +126,7 @@ def _facts_refusal(S, P, slot, closing, opening, reference, mark):
     return Refusal.NONE
 
 
-@njit(cache=True)
+@kernel
 def _above_tier(S, P, side, opening, leverage, mark):
     """Whether position, resting entries of its side and the opening part exceed what the
     leverage's largest tier, or the ledger, holds."""
@@ -143,7 +142,7 @@ def _above_tier(S, P, side, opening, leverage, mark):
     return lots * mark * P[Param.VALUE_E8] > tier_cap(P, leverage)
 
 
-@njit(cache=True)
+@kernel
 def entry_arrives(S, P, rows, B, ts, slot):
     """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
     are last, mark and index at the open."""
@@ -198,7 +197,7 @@ def entry_arrives(S, P, rows, B, ts, slot):
         go(S, rows, ts, slot, OrderState.UNTRIGGERED)
 
 
-@njit(cache=True)
+@kernel
 def _taken_or_cancelled(S, P, rows, ts, slot, now):
     """A limit that becomes active at ``now``: fills as taker if marketable, equality counting;
     otherwise IOC and FOK are cancelled. Whether the order is finished."""
@@ -219,14 +218,14 @@ def _taken_or_cancelled(S, P, rows, ts, slot, now):
     return False
 
 
-@njit(cache=True)
+@kernel
 def _available(S, P, slot):
     """Lots of the order that this bar's volume lets fill."""
     lots = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
     return min(lots, S[State.VOLUME_LOTS]) if P[Param.PARTICIPATION] == 1 else lots
 
 
-@njit(cache=True)
+@kernel
 def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
     """Fill what the bar's volume lets of the entry at ``price``: the part that closes first, then
     the part that opens. Leverage and margin are checked again."""
@@ -274,7 +273,7 @@ def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
         set_brackets(S, P, rows, ts, slot, now)
 
 
-@njit(cache=True)
+@kernel
 def _give_back(S, slot, lots, left):
     """Release the reserve of ``lots`` out of the ``left`` that are not filled."""
     reserve = S[slot + Slot.RESERVE_E8]
@@ -284,7 +283,7 @@ def _give_back(S, slot, lots, left):
         S[State.RESERVED_E8] -= released
 
 
-@njit(cache=True)
+@kernel
 def _after_fill(S, rows, ts, slot, trade):
     """The order is filled, or goes on with its remainder, or ends without it."""
     if S[slot + Slot.FILLED_LOTS] == S[slot + Slot.LOTS]:
@@ -297,14 +296,14 @@ def _after_fill(S, rows, ts, slot, trade):
         end(S, rows, ts, slot, OrderState.CANCELLED, Cause.IOC, Refusal.NONE, trade)
 
 
-@njit(cache=True)
+@kernel
 def limit_fills(S, P, rows, ts, slot, now):
     """A resting limit is met: it fills exactly at its own price, as maker."""
     price = S[slot + Slot.LIMIT_UNITS]
     _fill_entry(S, P, rows, ts, slot, price, price, now, Liquidity.MAKER)
 
 
-@njit(cache=True)
+@kernel
 def trigger_fires(S, P, rows, ts, slot, now):
     """A trigger is met: a stop fills at the worse of it and ``now``, with ``slippage_stop``; a
     stop-limit is judged like an arriving limit."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import close_lots, closing_share, order_row, slipped, take_share
 from engine.exchange.book import NO_SLOT, accept, end, new_slot, send
 from engine.exchange.brackets import after_close
@@ -12,9 +10,10 @@ from engine.exchange.events import order_event
 from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8, free_balance, unrealised
 from engine.exchange.rounding import mul_div_floor
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def _exit_lots(S, close_e8):
     """Lots an exit of a fraction of the original quantity closes."""
     if close_e8 == E8:
@@ -22,7 +21,7 @@ def _exit_lots(S, close_e8):
     return min(mul_div_floor(S[State.ORIGINAL_LOTS], close_e8, E8), S[State.LOTS])
 
 
-@njit(cache=True)
+@kernel
 def request_exit(S, P, rows, ts, close_e8, reason, rule):
     """Leave the position, or the fraction ``close_e8`` of its original quantity, at the next fill
     bar's open. Returns the order's slot, ``NO_SLOT`` when the book is full."""
@@ -40,7 +39,7 @@ def request_exit(S, P, rows, ts, close_e8, reason, rule):
     return slot
 
 
-@njit(cache=True)
+@kernel
 def exit_arrives(S, P, rows, ts, slot, opened):
     """3. The exit fills at this open, taker, with slippage, split at the maximum market quantity.
     It is refused when it closes nothing."""
@@ -63,7 +62,7 @@ def exit_arrives(S, P, rows, ts, slot, opened):
     after_close(S, rows, ts, side, lots, reason)
 
 
-@njit(cache=True)
+@kernel
 def balance_after_exits(S, P, ts, close, mark):
     """``(equity, free)`` at the decision close ``ts``, its own exits counted as filled at that
     close with slippage."""
@@ -98,7 +97,7 @@ def balance_after_exits(S, P, ts, close, mark):
     return equity, free
 
 
-@njit(cache=True)
+@kernel
 def close_at_end(S, P, rows, ts, close):
     """End of data: the open position is closed at the last close, taker, with slippage."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]

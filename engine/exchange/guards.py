@@ -5,22 +5,21 @@ All of them only keep entries from being decided or ask for an exit: exits are n
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil
+from engine.kernel import kernel
 
 DAY_MS = 86_400_000
 
 
-@njit(cache=True)
+@kernel
 def guarded(P):
     """Whether equity must be looked at on every bar."""
     return P[Param.MAX_DRAWDOWN_E8] > 0 or P[Param.DAILY_LOSS_E8] > 0
 
 
-@njit(cache=True)
+@kernel
 def after_bar(S, P, equity, ts):
     """After a fill bar that closed at ``ts``: note the day's loss; whether equity has fallen from
     its peak by the drawdown limit."""
@@ -39,7 +38,7 @@ def after_bar(S, P, equity, ts):
     return peak - equity >= mul_div_ceil(peak, limit, E8)
 
 
-@njit(cache=True)
+@kernel
 def entry_allowed(S, P, ts, leaves):
     """Whether an entry may be decided at the clock close ``ts``; ``leaves``: the same decision
     closes the position, so that its cooldown begins now."""

@@ -8,28 +8,27 @@ long targets ceil. A level is at least one tick.
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.codes import StopKind, TargetKind
 from engine.exchange.layout import Param, Term
 from engine.exchange.margin import E8
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def on_grid(P, price, direction):
     """``price`` units rounded to the tick in ``direction``, at least one tick."""
     tick = P[Param.TICK_UNITS]
     return max(floor_to(price, tick) if direction < 0 else ceil_to(price, tick), tick)
 
 
-@njit(cache=True)
+@kernel
 def ceil_div(a, d):
     """ceil(a / d) for d > 0."""
     return -(-a // d)
 
 
-@njit(cache=True)
+@kernel
 def by_fraction(P, cost, size, direction, part, whole):
     """The average entry moved by ``part / whole`` of itself."""
     if direction < 0:
@@ -37,7 +36,7 @@ def by_fraction(P, cost, size, direction, part, whole):
     return on_grid(P, ceil_div(mul_div_ceil(cost, whole + part, whole), size), 1)
 
 
-@njit(cache=True)
+@kernel
 def by_distance(P, cost, size, direction, distance_e8):
     """The average entry moved by ``distance_e8``, a price distance in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
@@ -46,7 +45,7 @@ def by_distance(P, cost, size, direction, distance_e8):
     return on_grid(P, ceil_div(mul_div_ceil(cost, unit, size) + distance_e8, unit), 1)
 
 
-@njit(cache=True)
+@kernel
 def by_value(P, cost, size, direction, value_e8):
     """The price at which the position is worth ``value_e8`` more or less than its cost."""
     if direction < 0:
@@ -54,14 +53,14 @@ def by_value(P, cost, size, direction, value_e8):
     return on_grid(P, ceil_div(cost + value_e8, size), 1)
 
 
-@njit(cache=True)
+@kernel
 def at_price(P, price_e8, direction):
     """A price stated as such, in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
     return on_grid(P, price_e8 // unit if direction < 0 else ceil_div(price_e8, unit), direction)
 
 
-@njit(cache=True)
+@kernel
 def _stated(P, kind, value, leverage_e2, cost, size, direction, measure_e8):
     if kind == StopKind.PRICE:
         return by_fraction(P, cost, size, direction, value, E8)
@@ -74,7 +73,7 @@ def _stated(P, kind, value, leverage_e2, cost, size, direction, measure_e8):
     return at_price(P, measure_e8, direction)
 
 
-@njit(cache=True)
+@kernel
 def stop_level(P, term, side, cost, size, measure_e8):
     """The stop of a position of ``side``, price units; 0 without a stop.
 
@@ -90,7 +89,7 @@ def stop_level(P, term, side, cost, size, measure_e8):
     )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def target_level(P, term, k, side, cost, size, risk_e8, measure_e8):
     """Level ``k`` of the ladder; ``risk_e8`` is R of the whole position in 1e-8 USDT."""
     kind, value = P[term + Term.TARGET_KIND + k], P[term + Term.TARGET_VALUE_E8 + k]

@@ -8,10 +8,9 @@ of the tier that holds Q x mark. Everything in integers; products exact.
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.layout import FAR, Param, State, Tier
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
+from engine.kernel import kernel
 
 E7 = 10**7
 E8 = 10**8
@@ -20,38 +19,38 @@ _LARGEST_UNITS = 2**31 - 1
 _LARGEST_E8 = 1 << 62
 
 
-@njit(cache=True)
+@kernel
 def initial_margin(cost, leverage_e2):
     """IM = cost / L, in 1e-8 USDT, rounded up."""
     return mul_div_ceil(cost, 100, leverage_e2)
 
 
-@njit(cache=True)
+@kernel
 def largest_fee(P):
     """f, in 1e-7."""
     return max(P[Param.TAKER_E7], P[Param.MAKER_E7])
 
 
-@njit(cache=True)
+@kernel
 def reserve_for_close(P, side, cost, leverage_e2):
     """Fee of closing at the bankruptcy price, Q BP f = cost (1 - side/L) f, rounded up."""
     return mul_div_ceil(cost, largest_fee(P) * (leverage_e2 - 100 * side), E7 * leverage_e2)
 
 
-@njit(cache=True)
+@kernel
 def order_cost(P, side, cost, leverage_e2):
     """What an opening order ties up: initial margin and the fees of opening and closing."""
     fee = mul_div_ceil(cost, largest_fee(P), E7)
     return initial_margin(cost, leverage_e2) + fee + reserve_for_close(P, side, cost, leverage_e2)
 
 
-@njit(cache=True)
+@kernel
 def free_balance(S):
     """Wallet less position margin and what resting entries reserve, 1e-8 USDT."""
     return S[State.WALLET_E8] - S[State.MARGIN_E8] - S[State.RESERVED_E8]
 
 
-@njit(cache=True)
+@kernel
 def unrealised(S, P, mark):
     """Open profit at ``mark`` (price units), 1e-8 USDT; 0 when flat."""
     if S[State.SIDE] == 0:
@@ -60,7 +59,7 @@ def unrealised(S, P, mark):
     return S[State.SIDE] * (value - S[State.COST_E8])
 
 
-@njit(cache=True)
+@kernel
 def bankruptcy_price(P, side, lots, cost, leverage_e2):
     """BP = E (1 - side/L) in units, rounded against the account: down for a long."""
     size = lots * P[Param.VALUE_E8]
@@ -71,7 +70,7 @@ def bankruptcy_price(P, side, lots, cost, leverage_e2):
     return -(-(whole * keep + mul_div_ceil(rest, keep, size)) // leverage_e2)
 
 
-@njit(cache=True)
+@kernel
 def _tier_at(P, notional):
     """Offset of the tier that holds ``notional``; the last one for anything larger."""
     at = Param.TIERS + 0
@@ -81,7 +80,7 @@ def _tier_at(P, notional):
     return at
 
 
-@njit(cache=True)
+@kernel
 def tier_cap(P, leverage_e2):
     """Largest position value at which the leverage is allowed, 1e-8 USDT; 0 if at none."""
     cap = 0
@@ -92,7 +91,7 @@ def tier_cap(P, leverage_e2):
     return cap
 
 
-@njit(cache=True)
+@kernel
 def liquidated_at(P, side, lots, cost, margin, mark):
     """Whether a position with initial margin ``margin`` (less shortfalls) falls at ``mark``."""
     notional = lots * mark * P[Param.VALUE_E8]
@@ -101,7 +100,7 @@ def liquidated_at(P, side, lots, cost, margin, mark):
     return left <= mul_div_floor(notional, P[tier + Tier.RATE_E8], E8)
 
 
-@njit(cache=True)
+@kernel
 def _guess(P, side, lots, cost, margin):
     """Liquidation price by the formula, in floating point: only where the search begins."""
     price = float(cost) / float(lots * P[Param.VALUE_E8])
@@ -113,7 +112,7 @@ def _guess(P, side, lots, cost, margin):
     return int(min(price, float(_LARGEST_UNITS)))
 
 
-@njit(cache=True)
+@kernel
 def liquidation_price(P, side, lots, cost, margin):
     """First whole price unit, going against the position, at which it is liquidated; -1 when no
     price the ledger holds does it."""
@@ -136,7 +135,7 @@ def liquidation_price(P, side, lots, cost, margin):
     return falls
 
 
-@njit(cache=True)
+@kernel
 def set_liquidation(S, P):
     """Bring the liquidation price of the position up to date; -1 when there is none."""
     S[State.LIQUIDATION_UNITS] = -1
@@ -147,7 +146,7 @@ def set_liquidation(S, P):
         )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def liquidation_bounds(S):
     """``(below, above)``: the mark at or below, at or above which the position falls."""
     price = S[State.LIQUIDATION_UNITS]

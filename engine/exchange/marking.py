@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.codes import EventKind
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import Param, State
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def _new_peak(S, equity, ts):
     """Equity has a new peak at ``ts``: the drawdown before it is over."""
     close_drawdown(S, ts)
@@ -18,7 +17,7 @@ def _new_peak(S, equity, ts):
     S[State.TROUGH_E8] = equity
 
 
-@njit(cache=True)
+@kernel
 def close_drawdown(S, ts):
     """Compare the drawdown since the peak with the worst; a peak's time is its last one."""
     peak, trough = S[State.PEAK_E8], S[State.TROUGH_E8]
@@ -30,7 +29,7 @@ def close_drawdown(S, ts):
             S[State.WORST_TROUGH_E8] = trough
 
 
-@njit(cache=True)
+@kernel
 def mark_bar(S, equity, ts):
     """Equity at a fill bar's close: peak, trough, and when the peak was last stood at."""
     if equity > S[State.PEAK_E8]:
@@ -46,7 +45,7 @@ def mark_bar(S, equity, ts):
         S[State.TROUGH_E8] = equity
 
 
-@njit(cache=True)
+@kernel
 def point(S, rows, points, at, equity, ts):
     """Write an equity point: time, equity, peak so far, signed lots."""
     note(S, rows, ts, EventKind.EQUITY, at)
@@ -56,7 +55,7 @@ def point(S, rows, points, at, equity, ts):
     points[3, at] = S[State.SIDE] * S[State.LOTS]
 
 
-@njit(cache=True)
+@kernel
 def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
     next bar, and whether it stops there because the drawdown limit is passed."""
@@ -101,7 +100,7 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j
     return j, end, False
 
 
-@njit(cache=True)
+@kernel
 def _guarded_stretch(
     S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
 ):

@@ -6,16 +6,15 @@ series as the highest level "at or below" and the lowest "at or above".
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH
 from engine.exchange.codes import OrderKind, OrderState, Source
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.margin import liquidation_bounds
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def _watch(S, series, level, falls):
     if falls:
         S[State.BELOW_UNITS + series] = max(S[State.BELOW_UNITS + series], level)
@@ -23,7 +22,7 @@ def _watch(S, series, level, falls):
         S[State.ABOVE_UNITS + series] = min(S[State.ABOVE_UNITS + series], level)
 
 
-@njit(cache=True)
+@kernel
 def find_nearest(S, P):
     """Bring the nearest triggers of position and resting entries up to date."""
     for series in range(3):
@@ -47,7 +46,7 @@ def find_nearest(S, P):
         _watch_orders(S, P)
 
 
-@njit(cache=True)
+@kernel
 def _watch_orders(S, P):
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
     for slot in range(State.SLOTS, len(S), Slot.SIZE):

@@ -7,8 +7,6 @@ the open. ``B`` (int64[3, 4], scratch) holds open, high, low and close of last, 
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import charge_funding
 from engine.exchange.book import NO_SLOT, next_arrival
 from engine.exchange.brackets import FRESH, WAITING
@@ -19,18 +17,19 @@ from engine.exchange.layout import Param, State
 from engine.exchange.margin import unrealised
 from engine.exchange.nearest import find_nearest
 from engine.exchange.walk import FROM, TO, visit, walk_leg
+from engine.kernel import kernel
 
 OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
 
 
-@njit(cache=True)
+@kernel
 def _at_open(B, W):
     for series in range(3):
         W[FROM + series] = B[series, OPEN]
         W[TO + series] = B[series, OPEN]
 
 
-@njit(cache=True)
+@kernel
 def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
     """1. Everything that happens at the open, in its order. ``mark_before`` is the last mark
     close, charged for a funding instant that lies inside the bar."""
@@ -65,12 +64,12 @@ def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
         walk_leg(S, P, rows, W, ts)
 
 
-@njit(cache=True)
+@kernel
 def _falls(S, mark):
     return S[State.SIDE] * (mark - S[State.LIQUIDATION_UNITS]) <= 0
 
 
-@njit(cache=True)
+@kernel
 def _walk(S, P, rows, B, W, ts, first, second):
     """2. The path from the open over both extremes to the close."""
     for a, b in ((OPEN, first), (first, second), (second, CLOSE)):
@@ -80,16 +79,22 @@ def _walk(S, P, rows, B, W, ts, first, second):
         walk_leg(S, P, rows, W, ts)
 
 
-@njit(cache=True)
+@kernel
+def _copy(source, to):
+    for cell in range(len(source)):
+        to[cell] = source[cell]
+
+
+@kernel
 def _equity(S, P, B):
     return S[State.WALLET_E8] + unrealised(S, P, B[Source.MARK, CLOSE])
 
 
-@njit(cache=True)
-def walk_bar(S, P, rows, B, W, ts):
+@kernel
+def walk_bar(S, P, rows, B, W, kept, ts):
     """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``,
     if anything can be met, runs the bar both ways from the same state and keeps the lower equity
-    at the close; ties go low first."""
+    at the close; ties go low first. ``kept`` is scratch of the state's size."""
     if S[State.STATUS] == Status.STOPPED_LIQUIDATED:
         return
     find_nearest(S, P)
@@ -111,17 +116,17 @@ def walk_bar(S, P, rows, B, W, ts):
     if met == 1 and S[State.OPEN_ORDERS] == 0 and _ends_it(S, B):
         _walk(S, P, rows, B, W, ts, LOW, HIGH)
         return
-    before = S.copy()
+    _copy(S, kept)
     _walk(S, P, rows, B, W, ts, HIGH, LOW)
     high_first = _equity(S, P, B)
-    S[:] = before
+    _copy(kept, S)
     _walk(S, P, rows, B, W, ts, LOW, HIGH)
     if high_first < _equity(S, P, B):
-        S[:] = before
+        _copy(kept, S)
         _walk(S, P, rows, B, W, ts, HIGH, LOW)
 
 
-@njit(cache=True)
+@kernel
 def _ends_it(S, B):
     """With a single level of the last price within the bar: whether that is the stop or the only
     target, which closes everything, so that both ways end alike."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import slipped
 from engine.exchange.book import (
     NO_SLOT,
@@ -17,11 +15,12 @@ from engine.exchange.layout import Param, Slot, State, Term
 from engine.exchange.levels import at_price, stop_level
 from engine.exchange.margin import E8, largest_fee
 from engine.exchange.rounding import mul_div_ceil
+from engine.kernel import kernel
 from engine.measures import UNKNOWN, Measure, measure_e8
 from engine.sizing import size_lots
 
 
-@njit(cache=True)
+@kernel
 def size_entry(S, P, slot, ts, size_kind, size_value, close, mark):
     """Fix the quantity of the entry in ``slot`` at its decision close: P is the reference moved
     against us by slippage, the stop is the one a fill at P would get."""
@@ -42,7 +41,7 @@ def size_entry(S, P, slot, ts, size_kind, size_value, close, mark):
     )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def _take_measures(S, P, slot, side, measures, scales, j):
     """Stop and target measures of the entry in ``slot``; marks it when one is missing."""
     term = S[slot + Slot.TERMS]
@@ -67,7 +66,7 @@ def _take_measures(S, P, slot, side, measures, scales, j):
             S[slot + Slot.TARGET_MEASURE_E8 + k] = value
 
 
-@njit(cache=True)
+@kernel
 def _take_prices(S, P, slot, side, measures, scales, j):
     """Limit price and trigger: buy limits and sell triggers floor, the others ceil."""
     kind = S[slot + Slot.TYPE]
@@ -88,7 +87,7 @@ def _take_prices(S, P, slot, side, measures, scales, j):
         S[slot + Slot.TRIGGER_UNITS] = at_price(P, stated, side)
 
 
-@njit(cache=True)
+@kernel
 def own_order(S, side):
     """Slot of the play's entry of ``side`` that is not finished; ``NO_SLOT`` without one."""
     if S[State.OPEN_ORDERS] > 0:
@@ -102,7 +101,7 @@ def own_order(S, side):
     return NO_SLOT
 
 
-@njit(cache=True)
+@kernel
 def request_entry(S, P, rows, ts, side, rule, close, mark, measures, scales, j):
     """A rule enters on ``side``; quantity and prices are fixed here. With its own order still
     resting the rule keeps it, or replaces it. Returns whether the book had room."""

@@ -17,7 +17,6 @@ import numpy as np
 from numba import njit
 
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
-from engine.exchange.borrow import borrowed
 from engine.exchange.brackets import NONE, WAITING, tighten, tightens
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
@@ -29,6 +28,7 @@ from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.requests import request_entry
 from engine.exchange.walk import SCRATCH
+from engine.kernel import kernel
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
 
@@ -43,7 +43,7 @@ EVENTS_PER_ROW = 4
 BROKEN, FULL = -1, -2
 
 
-@njit(cache=True)
+@kernel
 def bar_at(open_ms, ts, lo):
     """Index of the first of ``open_ms`` (increasing) at or after ``lo`` that is above ``ts``, by
     bisection."""
@@ -57,7 +57,7 @@ def bar_at(open_ms, ts, lo):
     return lo
 
 
-@njit(cache=True)
+@kernel
 def _next_due(S, P, truth, measures, at, end):
     """First clock index in ``[at, end)`` whose close must be looked at: rules that act on this
     position, a limit of time, an expiry, a cancel; else ``end``."""
@@ -79,7 +79,7 @@ def _next_due(S, P, truth, measures, at, end):
     return _first_true(truth, 2, 3, at, end)
 
 
-@njit(cache=True)
+@kernel
 def _first_true(truth, kind, other, at, end):
     """First index in ``[at, end)`` at which one of two rule kinds is true, else ``end``: looked
     for in pieces, whole pieces reduced first."""
@@ -96,7 +96,7 @@ def _first_true(truth, kind, other, at, end):
     return end
 
 
-@njit(cache=True)
+@kernel
 def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, end):
     """First bar in ``[at, end)`` that can meet anything; the bars before it are visited. Whole
     windows are reduced first, then the window that touches is searched."""
@@ -132,7 +132,7 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
     return end
 
 
-@njit(cache=True)
+@kernel
 def _first_beyond(high, low, below, above, at, end):
     least, most = low[at], high[at]
     for i in range(at, end):
@@ -146,7 +146,7 @@ def _first_beyond(high, low, below, above, at, end):
     return end
 
 
-@njit(cache=True)
+@kernel
 def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, close, mark):
     """At a clock close: expiries, cancels, the limit of time, then what the rules make of it.
     Returns whether the book had room for what was asked."""
@@ -180,13 +180,13 @@ def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, clo
     return _too_long(S, P, rows, ts)
 
 
-@njit(cache=True)
+@kernel
 def exit_close(P, kind, rule):
     """Where ``P`` holds the fraction that alternative ``rule`` of an exit rule closes."""
     return P[Param.EXITS] + P[Param.EXITS_LONG] * kind + rule
 
 
-@njit(cache=True)
+@kernel
 def _exit_part(S, P, j, action, alternative):
     """What is left of an action when an exit closes only a part: it fires once per position, and
     nothing enters beside it; nothing is asked for twice while an exit is on its way."""
@@ -205,7 +205,7 @@ def _exit_part(S, P, j, action, alternative):
     return action & (EXIT_LONG | EXIT_SHORT)
 
 
-@njit(cache=True)
+@kernel
 def _too_long(S, P, rows, ts):
     """The time stop: a position held for the limit leaves at the next open."""
     if (
@@ -218,7 +218,7 @@ def _too_long(S, P, rows, ts):
     return True
 
 
-@njit(cache=True)
+@kernel
 def _record(S, rows, ts, j, action, alternative):
     """Write the decision's row."""
     at = S[State.ROWS + Table.DECISIONS]
@@ -230,7 +230,7 @@ def _record(S, rows, ts, j, action, alternative):
     S[State.ROWS + Table.DECISIONS] = at + 1
 
 
-@njit(cache=True)
+@kernel
 def _room(S, P, rows):
     """Whether the segment can take any one bar's rows."""
     pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
@@ -244,7 +244,7 @@ def _room(S, P, rows):
     return most + need <= capacity
 
 
-@njit(cache=True)
+@kernel
 def _holds(S):
     """Invariant 4."""
     total = S[State.INITIAL_E8] + S[State.GROSS_E8] - S[State.FEES_E8] + S[State.FUNDING_E8]
@@ -260,7 +260,7 @@ def _holds(S):
     return S[State.LOTS] > 0 and S[State.MARGIN_E8] >= 0
 
 
-@njit(cache=True)
+@kernel
 def _trail_measure(S, base_index, measures, scales, at, j):
     """The trail's distance at the last clock close at or before bar ``at``'s close."""
     if j < len(base_index) and base_index[j] == at:
@@ -270,7 +270,7 @@ def _trail_measure(S, base_index, measures, scales, at, j):
     return S[State.TRAIL_MEASURE_E8]
 
 
-@njit(cache=True)
+@kernel
 def _drawdown_passed(S, P, rows, ts):
     """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
     Returns whether the book had room."""
@@ -284,7 +284,7 @@ def _drawdown_passed(S, P, rows, ts):
     return S[State.EXITS_DUE] > 0 or request_exit(S, P, rows, ts, E8, Reason.MAX_DRAWDOWN, -1) >= 0
 
 
-@njit(cache=True)
+@kernel
 def _load(B, series, i, opened, high, low, close):
     B[series, OPEN] = opened[i]
     B[series, HIGH] = high[i]
@@ -292,7 +292,7 @@ def _load(B, series, i, opened, high, low, close):
     B[series, CLOSE] = close[i]
 
 
-@njit(cache=True)
+@kernel
 def stopped(S):
     """Whether the run has ended before its data."""
     return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
@@ -326,17 +326,8 @@ def step_block(
     unfinished orders than slots.
     """
     n, m = len(opened), len(base_index)
-    path, leg = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
-    B, W = borrowed(path), borrowed(leg)
-    S, P, rows, points = borrowed(S), borrowed(P), borrowed(rows), borrowed(points)
-    open_ms, close_of = borrowed(open_ms), borrowed(close_of)
-    high, low, mark = borrowed(high), borrowed(low), borrowed(mark)
-    mark_high, mark_low = borrowed(mark_high), borrowed(mark_low)
-    index_high, index_low = borrowed(index_high), borrowed(index_low)
-    fund_ms, fund_rate = borrowed(fund_ms), borrowed(fund_rate)
-    clock_ms, base_index = borrowed(clock_ms), borrowed(base_index)
-    truth, alternative = borrowed(truth), borrowed(alternative)
-    measures, scales = borrowed(measures), borrowed(scales)
+    B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
+    kept = np.empty(len(S), np.int64)
     while at < n and not stopped(S):
         if not _room(S, P, rows):
             return at, j
@@ -391,7 +382,7 @@ def step_block(
             S[State.VOLUME_LOTS] = volume_lots[at]
         before = np.int64(mark[at - 1]) if at > 0 else mark_before
         open_bar(S, P, rows, B, W, ts, close_of[at], before, fund_ms, fund_rate)
-        walk_bar(S, P, rows, B, W, ts)
+        walk_bar(S, P, rows, B, W, kept, ts)
         ts = close_of[at]
         if tightens(S, P):
             tighten(S, P, rows, ts, _trail_measure(S, base_index, measures, scales, at, j))
@@ -425,7 +416,7 @@ def step_block(
     return at, j
 
 
-@njit(cache=True)
+@kernel
 def finish(S, P, rows, points, at, ts, mark):
     """The terminal point at ``ts``, the identity, and the end of the last drawdown."""
     equity = S[State.WALLET_E8] + unrealised(S, P, mark)

@@ -10,8 +10,6 @@ A leg of no length is the gap check at an open: what holds there is met at once.
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import liquidate, order_row
 from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH, RESTING, cancel_brackets, fire_stop, fire_target
@@ -20,12 +18,13 @@ from engine.exchange.entries import limit_fills, trigger_fires
 from engine.exchange.events import order_event
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.margin import liquidation_bounds
+from engine.kernel import kernel
 
 FROM, TO, AT, OF, SCRATCH = 0, 3, 6, 7, 8
 NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
 
 
-@njit(cache=True)
+@kernel
 def price_now(W, side):
     """The last price at this point of the leg, rounded against an order of ``side``."""
     moved = (W[TO] - W[FROM]) * W[AT]
@@ -34,7 +33,7 @@ def price_now(W, side):
     return W[FROM] + moved // W[OF]
 
 
-@njit(cache=True)
+@kernel
 def visit(S, price):
     """The last price has been at ``price`` while the position was held."""
     if S[State.SIDE] == 0:
@@ -47,7 +46,7 @@ def visit(S, price):
         S[State.EXTREME_UNITS] = min(S[State.EXTREME_UNITS], price)
 
 
-@njit(cache=True)
+@kernel
 def _meets(W, series, level, falls):
     """Where on the leg, at or after now, ``series`` is at or below (``falls``) or at or above
     ``level``: ``(n, d)`` of the fraction, ``d`` 0 when it is not."""
@@ -69,13 +68,13 @@ def _meets(W, series, level, falls):
     return 0, 0
 
 
-@njit(cache=True)
+@kernel
 def _sooner(n, d, best_n, best_d):
     """Whether ``n / d`` comes strictly before the best; any comes before none."""
     return d > 0 and (best_d == 0 or n * best_d < best_n * d)
 
 
-@njit(cache=True)
+@kernel
 def _next_event(S, P, W):
     """The first thing that happens from here on: ``(what, which, n, d)``; ``which`` is a target's
     index or an order's slot."""
@@ -103,7 +102,7 @@ def _next_event(S, P, W):
     return what, which, n, d
 
 
-@njit(cache=True)
+@kernel
 def _target_meets(S, P, W, k, side, term):
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
@@ -114,7 +113,7 @@ def _target_meets(S, P, W, k, side, term):
     return _meets(W, series, S[State.TARGET_TRIGGER_UNITS + k], side < 0)
 
 
-@njit(cache=True)
+@kernel
 def _holds(W, series, level, falls):
     """Whether ``series`` is at or beyond ``level`` at this very point of the leg."""
     a, b = W[FROM + series], W[TO + series]
@@ -123,7 +122,7 @@ def _holds(W, series, level, falls):
     return (b - a) * W[AT] <= (level - a) * W[OF]
 
 
-@njit(cache=True)
+@kernel
 def _next_order(S, P, W, what, which, n, d):
     """As :func:`_next_event`, the entry orders taken into account."""
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
@@ -151,7 +150,7 @@ def _next_order(S, P, W, what, which, n, d):
     return what, which, n, d
 
 
-@njit(cache=True)
+@kernel
 def _liquidated(S, P, rows, ts, mark):
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
@@ -166,7 +165,7 @@ def _liquidated(S, P, rows, ts, mark):
     S[State.STATUS] = Status.STOPPED_LIQUIDATED
 
 
-@njit(cache=True)
+@kernel
 def walk_leg(S, P, rows, W, ts):
     """Move last, mark and index to the end of the leg in ``W``, firing what they meet."""
     W[AT], W[OF] = 0, 1
