@@ -28,10 +28,10 @@ from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import ConfigError, DataError
 from engine.exchange.codes import OrderState, Refusal
-from engine.exchange.instrument import Instrument
+from engine.exchange.instrument import MAX_LOTS, Instrument
 from engine.exchange.layout import DecisionRow, FillRow, OrderRow, State, Table, TradeRow
 from engine.exchange.prices import price_columns
-from engine.exchange.simulator import SimulatedExchange
+from engine.exchange.simulator import NO_VOLUME, SimulatedExchange
 from engine.exchange.terms import terms_of
 from engine.features import CAPACITY, Features, compile_features
 from engine.metrics import RunFacts, compute_metrics
@@ -216,6 +216,7 @@ def run_backtest(
         points=np.empty((4, _clock_closes(dataset, play) + 1), np.int64),
         funding_ms=funding_ms,
         funding_rate_e8=funding_rate_e8,
+        volume_lots=_fillable(bars, config, instrument),
     )
     exchange.open_account(int(config.equity * tables.E8), dataset.since_ms)
     values = []
@@ -272,6 +273,13 @@ def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
         )
     if config.mark == "series":
         _check_mark(dataset)
+    if config.trigger_by == "index" or (config.trigger_by == "mark" and config.mark == "last"):
+        raise ConfigError(
+            f"trigger_by={config.trigger_by} without a series of {config.trigger_by} prices",
+            where="trigger_by",
+            hint="set trigger_by=last" if config.trigger_by == "index" else "set mark=series",
+            code="TRIGGER_SERIES_MISSING",
+        )
     if config.funding == "on" and dataset.funding_ms is None:
         raise DataError(
             f"no funding history of {dataset.symbol}",
@@ -291,6 +299,15 @@ def _check_mark(dataset: Dataset) -> None:
             hint="give mark bars on the fill series' grid, or set mark=last",
             code="MARK_MISSING",
         )
+
+
+def _fillable(bars: Bars, config: RunConfig, instrument: Instrument) -> Int64:
+    """Lots of each bar's volume that may fill, int64[n]; empty without a participation cap."""
+    if config.participation is None:
+        return NO_VOLUME
+    lots = bars.volume * float(config.participation / instrument.qty_step)
+    # A whole number of lots may lie a rounding error below itself.
+    return np.floor(np.minimum(lots, MAX_LOTS) + 1e-6).astype(np.int64)
 
 
 def _closes(dataset: Dataset) -> Int64:

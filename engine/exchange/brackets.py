@@ -217,11 +217,25 @@ def fire_stop(S, P, rows, ts, now):
     if P[S[State.TERMS] + Term.STOP_SOURCE] == Source.LAST:
         worse = min(stop, now) if side > 0 else max(stop, now)
     fill = slipped(worse, -side, P[Param.SLIPPAGE_STOP_E7])
+    order_event(
+        S,
+        rows,
+        ts,
+        S[State.STOP_ORDER],
+        OrderKind.STOP,
+        0,
+        OrderState.TRIGGERED,
+        lots,
+        -1,
+        stop,
+        -1,
+    )
     close_lots(
         S, P, rows, ts, S[State.STOP_ORDER], lots, fill, worse, Liquidity.TAKER, Reason.STOP, -1,
         True,
     )  # fmt: skip
-    _stop_row(S, rows, ts, side, lots, worse, ts)
+    at = _stop_row(S, rows, ts, side, lots, worse, ts)
+    _row_event(S, rows, ts, at, 0, OrderState.FILLED, -1)
     S[State.STOP_UNITS] = 0
     cancel_brackets(S, rows, ts, side, lots, Reason.STOP)
 
@@ -241,11 +255,18 @@ def fire_target(S, P, rows, ts, k, now, marketable):
         liquidity, reference = Liquidity.TAKER, now
         fill = slipped(now, -side, P[Param.SLIPPAGE_E7])
         fill = max(fill, target) if side > 0 else min(fill, target)
+    level = S[State.TARGET_LEVEL + k]
+    if triggered >= 0:
+        order_event(
+            S, rows, ts, S[State.TARGET_ORDER + k], OrderKind.TARGET, level, OrderState.TRIGGERED,
+            lots, -1, target, -1,
+        )  # fmt: skip
     close_lots(
         S, P, rows, ts, S[State.TARGET_ORDER + k], lots, fill, reference, liquidity,
         Reason.TARGET, -1, False,
     )  # fmt: skip
-    _target_row(S, rows, ts, k, side, lots, reference, triggered)
+    at = _target_row(S, rows, ts, k, side, lots, reference, triggered)
+    _row_event(S, rows, ts, at, level, OrderState.FILLED, -1)
     last = S[State.TARGET_COUNT] - 1
     for i in range(k, last):
         for cell in range(State.TARGET_UNITS, State.TARGET_LEVEL + 1, MAX_TARGETS):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Literal
 
-from numba import njit
+from engine.kernel import constant_kernel
 
 #: Wide enough for every quotient of two finite prices or quantities met here to be exact.
 _EXACT = Context(prec=80)
@@ -39,7 +39,7 @@ def round_to_step(
 _DIRECT = 9.2e18
 
 
-@njit(cache=True, _nrt=False)
+@constant_kernel
 def _long_floor(r, b, d):
     """floor(r b / d) for 0 <= r < d <= 2^62 and 0 <= b, bit by bit of b, no product formed."""
     quotient, rest, bit = 0, 0, 1 << 62
@@ -60,7 +60,7 @@ def _long_floor(r, b, d):
     return quotient, rest
 
 
-@njit(cache=True, _nrt=False)
+@constant_kernel
 def mul_div_floor(a: int, b: int, d: int) -> int:
     """floor(a b / d) exactly, for 0 <= a, 0 <= b and 0 < d <= 2^62 whose result fits int64:
     ``a = q d + r`` gives ``q b + floor(r b / d)``."""
@@ -72,7 +72,7 @@ def mul_div_floor(a: int, b: int, d: int) -> int:
     return q * b + quotient
 
 
-@njit(cache=True, _nrt=False)
+@constant_kernel
 def mul_div_ceil(a: int, b: int, d: int) -> int:
     """ceil(a b / d) exactly; see :func:`mul_div_floor`."""
     q = a // d
@@ -84,13 +84,13 @@ def mul_div_ceil(a: int, b: int, d: int) -> int:
     return total
 
 
-@njit(cache=True, _nrt=False)
+@constant_kernel
 def floor_to(value: int, step: int) -> int:
     """The multiple of ``step`` at or below ``value``."""
     return value // step * step
 
 
-@njit(cache=True, _nrt=False)
+@constant_kernel
 def ceil_to(value: int, step: int) -> int:
     """The multiple of ``step`` at or above ``value``."""
     return -(-value // step) * step
