@@ -200,9 +200,13 @@ def run_backtest(
     prices = price_columns(bars, mark, instrument)
     scale = instrument.scale(prices.decimals, prices.largest)
     terms = terms_of(play, config, instrument, scale)
-    features = Features(
-        compile_features(play, dataset.base_timeframe, float(config.warmup_weight)), block_bars
+    plan = compile_features(
+        play,
+        dataset.base_timeframe,
+        float(config.warmup_weight),
+        tick_size=instrument.tick_size,
     )
+    features = Features(plan, block_bars)
     begin = int(np.searchsorted(bars.open_ms, dataset.since_ms))
     for lo in range(0, begin, block_bars):
         features.advance(bars, lo, min(lo + block_bars, begin))

@@ -72,7 +72,11 @@ class Engine:
         self.play, self.instrument = play, instrument
         self.base_timeframe = parse_timeframe(base_timeframe)
         self._weight = warmup_weight
-        self._features = Features(compile_features(play, self.base_timeframe, warmup_weight))
+        self._features = Features(
+            compile_features(
+                play, self.base_timeframe, warmup_weight, tick_size=instrument.tick_size
+            )
+        )
         self._position = Position()
         self._ids = rule_ids(play)
 

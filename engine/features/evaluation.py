@@ -21,16 +21,35 @@ import numpy.typing as npt
 from numba import njit
 
 from engine.bars import Bars
-from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate
+from engine.errors import ConfigError
+from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate, aggregate_total
+from engine.features.memory import (
+    NUMBER_WINDOWS,
+    Memory,
+    remember_numbers,
+    remember_truths,
+    state_cells,
+)
 from engine.features.plan import FeaturePlan, Node
-from engine.features.program import CODE_WIDTH, Truths, evaluate, hold, pulse
+from engine.features.program import (
+    CODE_WIDTH,
+    THREE_OPERANDS,
+    Truths,
+    evaluate,
+    hold,
+    pulse,
+)
 from engine.features.tracks import Track
 from engine.indicators.registry import INDICATORS
 from engine.measures import Measure
-from engine.timeframe import Timeframe, bar_index
+from engine.structures.registry import STRUCTURES
+from engine.timeframe import DAY_MS, HOUR_MS, Timeframe, bar_index
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+
+#: Columns that times alone state.
+_CALENDAR = ("open_ms", "hour", "weekday")
 
 #: Base bars taken at a time; results do not depend on it.
 CAPACITY = 8192
@@ -97,6 +116,7 @@ class Features:
             for timeframe in plan.timeframes
             if timeframe is not plan.base
         }
+        self._totals = {timeframe: np.zeros(2) for timeframe in self._partial}
         self._kernel_states: list[Float64] = []
         self._prices = [
             (self._tracks[node.timeframe], node.name, row)
@@ -160,7 +180,10 @@ class Features:
             if timeframe is base:
                 track.extend(bar_index(int(bars.open_ms[lo]), base) if hi > lo else 0, hi - lo)
                 for name, row in self._columns_of(track):
-                    track.F[row, track.lo : track.hi] = getattr(bars, name)[lo:hi]
+                    own = slice(track.lo, track.hi)
+                    track.F[row, own] = (
+                        _calendar(name, track) if name in _CALENDAR else _column(bars, name)[lo:hi]
+                    )
                 continue
             if hi == lo:
                 track.extend(0, 0)
@@ -170,9 +193,17 @@ class Features:
             )
             track.extend(first, len(ended_by))
             for name, row in self._columns_of(track):
-                source = track.open_ms if name == "open_ms" else columns[COLUMNS.index(name)]
-                own = source[track.lo : track.hi] if name == "open_ms" else source
-                track.F[row, track.lo : track.hi] = own
+                if name in _CALENDAR:
+                    own_values = _calendar(name, track)
+                elif name in COLUMNS:
+                    own_values = columns[COLUMNS.index(name)]
+                elif name == "turnover":
+                    own_values = aggregate_total(
+                        _column(bars, name), bars, lo, hi, base, timeframe, self._totals[timeframe]
+                    )
+                else:
+                    own_values = _column(bars, name)[ended_by]
+                track.F[row, track.lo : track.hi] = own_values
             if track is self._clock:
                 closed_by = ended_by - lo
         return closed_by
@@ -206,6 +237,10 @@ class Features:
     def _fill_constants(self) -> None:
         for node, row in zip(self.plan.nodes, self._rows, strict=True):
             if node.kind == "constant":
+                if node.value != node.value:
+                    raise ConfigError(
+                        "the play counts in ticks, and the instrument's tick size is not known"
+                    )
                 track = self._tracks[node.timeframe]
                 if node.truth:
                     track.T[row] = 2 if node.value else 0
@@ -219,8 +254,10 @@ class Features:
         track = self._tracks[first.timeframe]
         if first.kind == "op":
             return self._program(track, group)
-        if first.kind == "indicator":
-            return self._indicator(track, first, self._rows[group[0]])
+        if first.kind in {"indicator", "structure"}:
+            return self._kernel(track, first, self._rows[group[0]])
+        if first.kind == "memory":
+            return self._memory(track, first, self._rows[group[0]])
         return self._carried(track, first, self._rows[group[0]])
 
     def _program(self, track: Track, group: list[int]) -> Callable[[], None]:
@@ -228,7 +265,14 @@ class Features:
         for at, i in enumerate(group):
             node = self.plan.nodes[i]
             operands = [self._rows[arg] for arg in node.args]
-            code[at] = (node.op, self._rows[i], operands[0], operands[-1], node.n)
+            third = operands[2] if node.op in THREE_OPERANDS else node.n
+            code[at] = (
+                node.op,
+                self._rows[i],
+                operands[0],
+                operands[min(1, len(operands) - 1)],
+                third,
+            )
 
         def run() -> None:
             if track.hi > track.lo:
@@ -236,19 +280,39 @@ class Features:
 
         return run
 
-    def _indicator(self, track: Track, node: Node, row: int) -> Callable[[], None]:
-        spec = INDICATORS[node.name]
+    def _kernel(self, track: Track, node: Node, row: int) -> Callable[[], None]:
+        """An indicator or structure over all bars of its timeframe."""
+        spec = (INDICATORS if node.kind == "indicator" else STRUCTURES)[node.name]
         kernel, params = spec.kernel, np.array(node.params, np.float64)
         state = np.zeros(spec.state_size(node.params))
         self._kernel_states.append(state)
-        ins = np.array([self._rows[arg] for arg in node.args], np.int64)
-        outs = np.arange(row, row + len(spec.outputs), dtype=np.int64)
+        ins = np.array([self._rows[arg] if arg >= 0 else -1 for arg in node.args], np.int64)
+        outs = np.arange(row, row + outputs_of(node), dtype=np.int64)
 
         def run() -> None:
             if track.hi > track.lo:
                 kernel(params, state, track.F, ins, outs, track.lo, track.hi, track.first_index)
 
         return run
+
+    def _memory(self, track: Track, node: Node, row: int) -> Callable[[], None]:
+        """A window over the bars before, or what was true how long ago."""
+        kind, n = Memory(node.op), node.n
+        state = np.zeros(state_cells(kind, n))
+        self._kernel_states.append(state)
+        p, q = self._rows[node.args[0]], self._rows[node.args[-1]]
+
+        def numbers() -> None:
+            if track.hi > track.lo:
+                remember_numbers(
+                    kind, n, state, track.F, p, row, track.lo, track.hi, track.first_index
+                )
+
+        def truths() -> None:
+            if track.hi > track.lo:
+                remember_truths(kind, n, state, track.F, track.T, p, q, row, track.lo, track.hi)
+
+        return numbers if kind in NUMBER_WINDOWS else truths
 
     def _carried(self, track: Track, node: Node, row: int) -> Callable[[], None]:
         """A value of another timeframe, at this one's closes."""
@@ -282,6 +346,7 @@ class Features:
             pieces.append(np.int64(track.seen).tobytes())
             pieces.extend(_canonical(column) for column in track.tail())
         pieces.extend(_canonical(state) for state in self._partial.values())
+        pieces.extend(_canonical(state) for state in self._totals.values())
         pieces.extend(_canonical(state) for state in self._kernel_states)
         return pieces
 
@@ -293,8 +358,29 @@ class Features:
             track.lo = track.hi = track.history
             for column in track.tail():
                 column[...] = np.frombuffer(next(left), column.dtype).reshape(column.shape)
-        for state in (*self._partial.values(), *self._kernel_states):
+        states = (*self._partial.values(), *self._totals.values(), *self._kernel_states)
+        for state in states:
             state[...] = np.frombuffer(next(left), np.float64)
+
+
+def _calendar(name: str, track: Track) -> Float64:
+    """What the times of the track's new bars say: ``open_ms``, ``hour``, ``weekday`` (UTC)."""
+    if name == "open_ms":
+        return track.open_ms[track.lo : track.hi].astype(np.float64)
+    close_ms = track.close_ms[track.lo : track.hi]
+    # The epoch was a Thursday: day 3 of a week that begins on Monday.
+    whole = close_ms // HOUR_MS % 24 if name == "hour" else (close_ms // DAY_MS + 3) % 7
+    return whole.astype(np.float64)
+
+
+def _column(bars: Bars, name: str) -> Float64:
+    """A column of the bars; ConfigError when these have none."""
+    column: Float64 | None = getattr(bars, name)
+    if column is None:
+        raise ConfigError(
+            f"the play reads {name}, and the bars have none", hint="store that series first"
+        )
+    return column
 
 
 def _canonical(column: npt.NDArray[Any]) -> bytes:
@@ -314,8 +400,15 @@ def _place_rows(plan: FeaturePlan) -> tuple[list[int], dict[Timeframe, tuple[int
             rows.append(rows[node.args[0]] + node.n)
             continue
         rows.append(size[node.truth])
-        size[node.truth] += len(INDICATORS[node.name].outputs) if node.kind == "indicator" else 1
+        size[node.truth] += outputs_of(node)
     return rows, {timeframe: (numbers, truths) for timeframe, (numbers, truths) in sizes.items()}
+
+
+def outputs_of(node: Node) -> int:
+    """Rows a node writes."""
+    if node.kind == "indicator":
+        return len(INDICATORS[node.name].outputs)
+    return int(node.value) if node.kind == "structure" else 1
 
 
 def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
@@ -330,7 +423,7 @@ def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
         alone: list[int] = []
         for i in waiting:
             node = nodes[i]
-            if not done.issuperset(node.args):
+            if not done.issuperset(arg for arg in node.args if arg >= 0):
                 continue
             if node.kind != "op":
                 alone.append(i)

@@ -8,6 +8,7 @@ from numba import njit
 
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
 from engine.structures import pairs
+from engine.structures.cells import cell
 from engine.structures.pairs import HIGH, LOW
 from engine.structures.spec import (
     SourceSpec,
@@ -252,12 +253,9 @@ def swing_kernel(
     """Rows read: high, low, atr (or -1)."""
     for i in range(lo, hi):
         bar = float(i0 + i - lo)
-        high, low = F[ins[0], i], F[ins[1], i]
-        if not (high - high == 0.0 and low - low == 0.0):
+        high, low, atr = cell(F, ins[0], i), cell(F, ins[1], i), cell(F, ins[2], i)
+        if not (high == high and low == low):
             high = low = math.nan
-        atr = F[ins[2], i] if ins[2] >= 0 else math.nan
-        if atr - atr != 0.0:
-            atr = math.nan
         _keep_since(s, high, low)
         if p[_MODE] == _FRACTAL:
             new_high, new_low = _fractal_bar(p, s, high, low, atr, bar)
