@@ -16,6 +16,7 @@ from engine.exchange.layout import FAR, ROW_WIDTH, Param, Slot, State, Table
 from engine.exchange.prices import PriceColumns
 from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
 from engine.exchange.terms import Terms
+from engine.features.evaluation import PositionRules
 
 Int64 = npt.NDArray[np.int64]
 
@@ -39,6 +40,8 @@ class ClockCloses(Protocol):
     def alternative(self) -> npt.NDArray[np.int16]: ...
     @property
     def measures(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def position(self) -> PositionRules: ...
 
 
 def new_state(slots: int = PLAY_SLOTS) -> Int64:
@@ -113,7 +116,7 @@ class SimulatedExchange:
         prices, made = self.prices, len(self.segments[Table.DECISIONS])
         block = slice(first, last)
         mark_before = int(prices.mark_close[first - 1]) if first else 0
-        at, j = 0, clock_from
+        at, j, rules = 0, clock_from, clock.position
         while at < last - first and self.stop_ms is None:
             reached, j = step_block(
                 self.state, self.terms.params, self._rows, self.points,
@@ -125,7 +128,9 @@ class SimulatedExchange:
                 prices.index_close[block],
                 self.volume_lots[block], mark_before, self.funding_ms, self.funding_rate_e8,
                 clock.close_ms, clock.base_index, clock.truth, clock.alternative, clock.measures,
-                self.terms.scales, at, j, self.point_count - clock_from,
+                self.terms.scales,
+                rules.code, rules.F, rules.T, rules.lo, rules.fields, rules.rows, rules.ends,
+                rules.kinds, at, j, self.point_count - clock_from,
             )  # fmt: skip
             if reached == BROKEN:
                 raise LedgerError("the account does not add up")

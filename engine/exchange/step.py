@@ -26,6 +26,7 @@ from engine.exchange.margin import E8, unrealised
 from engine.exchange.marking import close_drawdown, mark_bar, point, stretch
 from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
+from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
 from engine.exchange.walk import SCRATCH
 from engine.kernel import kernel
@@ -231,6 +232,13 @@ def _record(S, rows, ts, j, action, alternative):
 
 
 @kernel
+def _judged(S, judged):
+    """Whether the exit rule of the position reads the position."""
+    side = S[State.SIDE]
+    return side != 0 and judged[0 if side > 0 else 1] == 1
+
+
+@kernel
 def _room(S, P, rows):
     """Whether the segment can take any one bar's rows."""
     pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
@@ -308,6 +316,7 @@ def step_block(
     volume_lots, mark_before,
     fund_ms, fund_rate,
     clock_ms, base_index, truth, alternative, measures, scales,
+    code, F, T, lo, fields, rule_rows, rule_ends, judged,
     at, j, base_point,
 ):  # fmt: skip
     """Step the fill bars ``[at, n)`` of a block; returns ``(next bar, next clock index)``.
@@ -318,7 +327,8 @@ def step_block(
     ``mark_before`` the mark close before the block. Funding: int64[f] times and rates of the whole
     run. Clock closes in the block: ``clock_ms base_index`` int64[m], ``truth`` uint8[4, m],
     ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
-    float64[2, Measure.COUNT].
+    float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
+    read the position (see ``engine.features.PositionRules``).
     ``points`` int64[4, :] takes clock close ``j`` at ``base_point + j``.
 
     Returns before ``n`` when ``rows`` has no room left (hand in more and call again) or the run has
@@ -347,7 +357,7 @@ def step_block(
                     end = bar_at(open_ms, fund_ms[event], at) - 1
                 if end > at:
                     last = bar_at(base_index, end - 1, j)
-                    due = _next_due(S, P, truth, measures, j, last)
+                    due = j if _judged(S, judged) else _next_due(S, P, truth, measures, j, last)
                     if due < last:
                         end = base_index[due] + 1
                     tight = side != 0 and tightens(S, P)
@@ -368,7 +378,13 @@ def step_block(
                 )
                 if fell and not _drawdown_passed(S, P, rows, close_of[at - 1]):
                     return FULL, j
-                if j > 0 and base_index[j - 1] == at - 1 and not _at_clock_close(
+                closes = j > 0 and base_index[j - 1] == at - 1
+                if closes and _judged(S, judged):
+                    judge_position(
+                        S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative,
+                        j - 1, close[at - 1],
+                    )  # fmt: skip
+                if closes and not _at_clock_close(
                     S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, measures, scales,
                     np.int64(close[at - 1]), np.int64(mark[at - 1]),
                 ):  # fmt: skip
@@ -406,6 +422,11 @@ def step_block(
         if guarded(P) and after_bar(S, P, equity, ts) and not _drawdown_passed(S, P, rows, ts):
             return FULL, j
         at += 1
+        if closes and _judged(S, judged):
+            judge_position(
+                S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative,
+                j - 1, close[at - 1],
+            )  # fmt: skip
         if closes and not stopped(S) and not _at_clock_close(
             S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, measures, scales,
             B[0, CLOSE], B[1, CLOSE],

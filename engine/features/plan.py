@@ -67,6 +67,7 @@ _MEMORY = {
 }  # fmt: skip
 #: Bars an operation reads back beside those it counts.
 _REACH = {"cross_above": 1, "cross_below": 1, "changed": 1}
+_LOOKING_BACK = (Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.CHANGED, Op.CHANGED_TRUTH)
 #: Columns the bars always have, and those they may have.
 _COLUMNS = ("open", "high", "low", "close", "volume", "open_ms", "hour", "weekday")
 _OPTIONAL = ("turnover", "mark_close", "funding_rate")
@@ -86,8 +87,9 @@ class Node:
     ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
     outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
     is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
-    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe). ``truth``: a truth
-    value, else a number.
+    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe), ``position`` (field
+    ``name`` of the open position). ``truth``: a truth value, else a number. ``late``: hangs on the
+    position, so it is known only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.
@@ -103,6 +105,7 @@ class Node:
     params: Params = ()
     value: float = 0.0
     truth: bool = False
+    late: bool = False
     bars: int = 1
     valid: int = 1
     span_ms: int = 0
@@ -256,9 +259,23 @@ class _Compiler:
         key: tuple[Any, ...] = (node.kind, node.timeframe, node.args, node.op, node.n)
         key += (node.name, node.params, repr(node.value), node.truth)
         if key not in self._known:
+            late = [arg for arg in node.args if arg >= 0 and self._nodes[arg].late]
+            if late:
+                node = self._late(node)
             self._known[key] = len(self._nodes)
             self._nodes.append(node)
         return self._known[key]
+
+    def _late(self, node: Node) -> Node:
+        """A node over the position: an operation of this very clock close."""
+        if node.kind != "op" or node.n or node.op in _LOOKING_BACK:
+            raise ConfigError(
+                "a look-back or window over a field of the position is not built yet",
+                where=f"play {self._play.name}",
+                hint="compare the field itself",
+                code="NOT_BUILT",
+            )
+        return replace(node, late=True)
 
     def _price(self, name: str, timeframe: Timeframe) -> int:
         if name in _MEANS:
@@ -318,10 +335,7 @@ class _Compiler:
             case Price():
                 return self._price(expr.name, timeframe)
             case Position():
-                raise ConfigError(
-                    f"the play reads position.{expr.field}, which rules cannot yet be run with",
-                    where=f"play {self._play.name}",
-                )
+                return self._add(Node("position", timeframe, name=expr.field, late=True))
             case Ref():
                 definition = self._definitions[expr.id]
                 if expr.field:

@@ -47,7 +47,7 @@ from engine.exchange.prices import PriceColumns
 from engine.exchange.requests import size_entry
 from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
-from engine.features.evaluation import ClockBlock
+from engine.features.evaluation import ClockBlock, PositionRules
 from engine.measures import Measure
 
 E8 = 10**8
@@ -85,6 +85,18 @@ STOPS = {
 }
 
 
+NO_RULES = PositionRules(
+    code=np.empty((0, 5), np.int64),
+    F=np.empty((0, 0)),
+    T=np.empty((0, 0), np.uint8),
+    lo=0,
+    fields=np.full(5, -1, np.int64),
+    rows=np.empty(0, np.int64),
+    ends=np.zeros(4, np.int64),
+    kinds=np.zeros(2, np.int64),
+)
+
+
 def whole(value: Fraction) -> int:
     """A fraction in 1e-8 that must be whole."""
     scaled = Fraction(value) * E8
@@ -116,6 +128,7 @@ class Driven:
             truth=np.zeros((4, self.closes), np.uint8),
             alternative=np.full((4, self.closes), -1, np.int16),
             measures=measures,
+            position=NO_RULES,
         )
         funding = scenario.funding if scenario.config.funding == "on" else ()
         self.exchange = SimulatedExchange(
@@ -342,6 +355,7 @@ class Driven:
             truth=whole.truth[:, lo:hi],
             alternative=whole.alternative[:, lo:hi],
             measures=whole.measures[:, lo:hi],
+            position=NO_RULES,
         )
         self.exchange.step(first, last, block, 0)
 

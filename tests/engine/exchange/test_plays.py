@@ -82,6 +82,19 @@ risk:
 """,
 }
 
+PLAYS["reads the position"] = """
+  exit_long:
+    - id: given_up
+      when: position.pnl_pct < -0.2 and position.bars >= 3
+    - id: paid
+      when: position.r > 0.8R and close < fast
+  exit_short: position.bars >= 12 and position.side == short
+risk:
+  size: { risk: 1% }
+  leverage: 5
+  stop: { price: 0.6% }
+"""
+
 STEP_MS = 60_000
 
 
@@ -104,10 +117,8 @@ def run(risk: str, bars: Bars, block_bars: int = 8192, **config: object) -> Resu
     eight_hours = 8 * 3_600_000
     first = -(-int(bars.open_ms[0]) // eight_hours) * eight_hours
     funding = np.arange(first, last_ms, eight_hours, dtype=np.int64)
-    mark = Bars(
-        bars.open_ms, *(np.round(c * 1.0001, 2) for c in (bars.open, bars.high, bars.low, bars.close)),
-        bars.volume,
-    )  # fmt: skip
+    moved = [np.round(c * 1.0001, 2) for c in (bars.open, bars.high, bars.low, bars.close)]
+    mark = Bars(bars.open_ms, *moved, bars.volume)
     dataset = Dataset(
         symbol="BTCUSDT",
         base_timeframe=Timeframe.M1,
@@ -163,3 +174,24 @@ def test_the_cases_meet_what_they_are_named_after() -> None:
     }
     assert "expired" in states["limit entry"]
     assert "cancelled" in states["stop entry, replaced"]
+
+
+def test_exits_that_read_the_position_fire_where_they_are_true() -> None:
+    """Against the trades themselves: price at the decision, bars since the entry."""
+    bars = market(6_000, seed=7)
+    result = run(PLAYS["reads the position"], bars, mark="last", slippage="0", fees={"taker": "0"})
+    closes = dict(zip((bars.open_ms + STEP_MS).tolist(), bars.close.tolist(), strict=True))
+    seen = set()
+    for trade in result.trades.to_pylist():
+        if trade["exit_reason"] != "exit_rule":
+            continue
+        seen.add(trade["exit_rule"])
+        change_pct = 100 * (closes[trade["exit_ms"]] / trade["entry_price"] - 1)
+        if trade["exit_rule"] == "given_up":
+            assert change_pct < -0.2
+            assert trade["bars"] >= 3
+        elif trade["exit_rule"] == "paid":
+            assert change_pct > 0.8 * 0.6 * 0.99
+        else:
+            assert trade["bars"] == 12
+    assert {"given_up", "paid"} < seen

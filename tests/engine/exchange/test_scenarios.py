@@ -11,10 +11,11 @@ import pytest
 
 scenarios = pytest.importorskip("tests.oracle.scenario", reason="the oracle's scenarios are absent")
 
-from tests.engine.exchange.driving import Driven  # noqa: E402
 from tests.oracle import events as ev  # noqa: E402
 from tests.oracle import scenario as sc  # noqa: E402
 from tests.oracle.instrument import Instrument, Tier  # noqa: E402
+
+from tests.engine.exchange.driving import Driven  # noqa: E402
 
 TIERS = (
     Tier(Decimal(2_000_000), Fraction(5, 1000), Decimal(0), Fraction(100)),
