@@ -12,13 +12,12 @@ Numbered invariant: any split of the bars into blocks gives the same bits, in ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.bars import Bars
 from engine.errors import ConfigError
@@ -38,9 +37,11 @@ from engine.features.program import (
     evaluate,
     hold,
     pulse,
+    rule_columns,
 )
 from engine.features.tracks import Track
 from engine.indicators.registry import INDICATORS
+from engine.measures import Measure
 from engine.structures.registry import STRUCTURES
 from engine.timeframe import DAY_MS, HOUR_MS, Timeframe, bar_index
 
@@ -54,6 +55,31 @@ _CALENDAR = ("open_ms", "hour", "weekday")
 CAPACITY = 8192
 
 
+#: Fields of the open position, in the order the exchange writes them.
+POSITION_FIELDS = ("bars", "side", "entry_price", "pnl_pct", "r")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRules:
+    """Exit rules that read the position: evaluated clock close by clock close, where it is known.
+
+    ``code`` int64[k, CODE_WIDTH] is the program over ``F`` and ``T``, whose column ``lo`` is the
+    block's first clock close; ``fields`` int64[5] the rows of ``F`` that take the position's
+    ``bars side entry_price pnl_pct r`` (-1: not read; a side counts as long 0, short 1); ``rows``
+    and ``ends`` where the rules' alternatives stand (see :func:`rule_columns`); ``kinds`` int64[2]
+    whether the exit rules of long and short need it.
+    """
+
+    code: Int64
+    F: Float64
+    T: Truths
+    lo: int
+    fields: Int64
+    rows: Int64
+    ends: Int64
+    kinds: Int64
+
+
 @dataclass(frozen=True, slots=True)
 class ClockBlock:
     """What the rules say at a block's ``m`` clock closes; views into columns that the next block
@@ -61,38 +87,17 @@ class ClockBlock:
 
     ``close_ms`` int64[m]; ``base_index`` int64[m], the base bar of the block that closed each;
     ``truth`` uint8[4, m] and ``alternative`` int16[4, m] by rule kind: its truth, and the first
-    alternative that is true (-1: none); ``stop_of`` float64[m] and ``target_of``
-    float64[targets, m]: measures in USDT, NaN where missing.
+    alternative that is true (-1: none); ``measures`` float64[Measure.COUNT, m]: prices and
+    distances in USDT, NaN where missing, truth values as numbers. ``position``: what is left to
+    evaluate where the position is known; until then its rules count as false.
     """
 
     close_ms: Int64
     base_index: Int64
     truth: npt.NDArray[np.uint8]
     alternative: npt.NDArray[np.int16]
-    stop_of: Float64
-    target_of: Float64
-
-
-@njit(cache=True)
-def _rule_columns(
-    T: Truths, rows: Int64, ends: Int64, lo: int, hi: int, truth: Truths, alternative: Any
-) -> None:
-    """Truth and first true alternative of each rule kind; a kind's rows are those of ``rows`` up
-    to ``ends[kind]``, none: false."""
-    begin = 0
-    for kind in range(4):
-        out, which = truth[kind], alternative[kind]
-        for i in range(hi - lo):
-            out[i] = 0
-            which[i] = -1
-        for place in range(ends[kind] - begin):
-            row = T[rows[begin + place], lo:hi]
-            for i in range(hi - lo):
-                if out[i] != 2:
-                    out[i] = max(out[i], row[i])
-                    if row[i] == 2:
-                        which[i] = place
-        begin = ends[kind]
+    measures: Float64
+    position: PositionRules
 
 
 class Features:
@@ -129,7 +134,10 @@ class Features:
         self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
         self._truth = np.zeros((4, capacity), np.uint8)
         self._alternative = np.full((4, capacity), -1, np.int16)
-        self._missing = np.full(capacity, np.nan)
+        self._measures = np.full((Measure.COUNT, capacity), np.nan)
+        late = [i for i, node in enumerate(plan.nodes) if node.late]
+        self._late_truths = [self._rows[i] for i in late if plan.nodes[i].truth]
+        self._position = self._position_rules(late)
 
     # -- carrying out -------------------------------------------------------------------------
 
@@ -215,33 +223,30 @@ class Features:
         track, m = self._clock, len(closed_by)
         lo, hi = track.lo, track.hi
         truth, alternative = self._truth[:, :m], self._alternative[:, :m]
-        _rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
-        plan = self.plan
+        for row in self._late_truths:
+            track.T[row, lo:hi] = 0
+        rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
             truth=truth,
             alternative=alternative,
-            stop_of=self._measure(plan.stop),
-            target_of=np.array([self._measure(node) for node in plan.targets]).reshape(
-                len(plan.targets), m
-            ),
+            measures=self._measured(m),
+            position=replace(self._position, lo=lo),
         )
 
-    def _measure(self, node: int | None) -> Float64:
+    def _measured(self, m: int) -> Float64:
         lo, hi = self._clock.lo, self._clock.hi
-        return self._missing[: hi - lo] if node is None else self._clock.F[self._rows[node], lo:hi]
+        for measure, node in self.plan.measures.items():
+            truth = self.plan.nodes[node].truth
+            column = self._clock.T if truth else self._clock.F
+            self._measures[measure, :m] = column[self._rows[node], lo:hi]
+        return self._measures[:, :m]
 
     # -- compiling ----------------------------------------------------------------------------
 
     def _fill_constants(self) -> None:
         for node, row in zip(self.plan.nodes, self._rows, strict=True):
-            if node.kind == "position":
-                raise ConfigError(
-                    f"the play reads position.{node.name}, which a run cannot evaluate yet",
-                    hint="leave by a rule over prices, limits: { max_bars } or the brackets",
-                    code="NOT_BUILT",
-                )
             if node.kind == "constant":
                 if node.value != node.value:
                     raise ConfigError(
@@ -266,7 +271,35 @@ class Features:
             return self._memory(track, first, self._rows[group[0]])
         return self._carried(track, first, self._rows[group[0]])
 
+    def _position_rules(self, late: list[int]) -> PositionRules:
+        nodes = self.plan.nodes
+        fields = np.full(len(POSITION_FIELDS), -1, np.int64)
+        for i in late:
+            if nodes[i].kind == "position":
+                fields[POSITION_FIELDS.index(nodes[i].name)] = self._rows[i]
+        needed = [any(nodes[i].late for i in kind) for kind in self.plan.rules[:2]]
+        return PositionRules(
+            code=self._code([i for i in late if nodes[i].kind == "op"]),
+            F=self._clock.F,
+            T=self._clock.T,
+            lo=0,
+            fields=fields,
+            rows=self._rule_rows,
+            ends=self._rule_ends,
+            kinds=np.array(needed, np.int64),
+        )
+
     def _program(self, track: Track, group: list[int]) -> Callable[[], None]:
+        code = self._code(group)
+
+        def run() -> None:
+            if track.hi > track.lo:
+                evaluate(code, track.F, track.T, track.lo, track.hi)
+
+        return run
+
+    def _code(self, group: list[int]) -> Int64:
+        """The program of some operations."""
         code = np.zeros((len(group), CODE_WIDTH), np.int64)
         for at, i in enumerate(group):
             node = self.plan.nodes[i]
@@ -279,12 +312,7 @@ class Features:
                 operands[min(1, len(operands) - 1)],
                 third,
             )
-
-        def run() -> None:
-            if track.hi > track.lo:
-                evaluate(code, track.F, track.T, track.lo, track.hi)
-
-        return run
+        return code
 
     def _kernel(self, track: Track, node: Node, row: int) -> Callable[[], None]:
         """An indicator or structure over all bars of its timeframe."""
@@ -423,7 +451,7 @@ def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
     nodes = plan.nodes
     inputs = {"price", "position", "constant"}
     done = {i for i, node in enumerate(nodes) if node.kind in inputs}
-    waiting = [i for i in range(len(nodes)) if i not in done]
+    waiting = [i for i, node in enumerate(nodes) if i not in done and not node.late]
     while waiting:
         program: list[int] = []
         alone: list[int] = []

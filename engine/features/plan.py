@@ -21,6 +21,7 @@ from engine.features.memory import TRUTHS, Memory
 from engine.features.program import TRUTH_OPS, Op
 from engine.indicators.registry import INDICATORS
 from engine.indicators.spec import OutputSpec, Params
+from engine.measures import measured
 from engine.play.ast import (
     At,
     Call,
@@ -66,7 +67,7 @@ _MEMORY = {
 }  # fmt: skip
 #: Bars an operation reads back beside those it counts.
 _REACH = {"cross_above": 1, "cross_below": 1, "changed": 1}
-
+_LOOKING_BACK = (Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.CHANGED, Op.CHANGED_TRUTH)
 #: Prices that are means of others: the columns, added left to right, and the divisor.
 _MEANS = {
     "hl2": (("high", "low"), 2.0),
@@ -79,12 +80,13 @@ _MEANS = {
 class Node:
     """One distinct value on one timeframe.
 
-    ``kind``: ``price`` and ``position`` (``name``), ``constant`` (``value``), ``op`` (``op``
-    over ``args``), ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``,
-    ``params``; its outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1
-    is a source that is not given, ``value`` its number of outputs), ``output`` number ``n`` of
-    ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe).
-    ``truth``: a truth value, else a number.
+    ``kind``: ``price`` (``name``), ``constant`` (``value``), ``op`` (``op`` over ``args``),
+    ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
+    outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
+    is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
+    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe), ``position`` (field
+    ``name`` of the open position). ``truth``: a truth value, else a number. ``late``: hangs on the
+    position, so it is known only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.
@@ -100,6 +102,7 @@ class Node:
     params: Params = ()
     value: float = 0.0
     truth: bool = False
+    late: bool = False
     bars: int = 1
     valid: int = 1
     span_ms: int = 0
@@ -134,7 +137,8 @@ class FeaturePlan:
 
     ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
-    ``stop`` and ``targets``: nodes of the measures they are multiples of, None without one.
+    ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
+    of :class:`engine.measures.Measure`.
     ``values``: the close, series and setups recorded with a decision, by name.
     """
 
@@ -143,8 +147,7 @@ class FeaturePlan:
     nodes: tuple[Node, ...] = field(repr=False)
     history: Mapping[Timeframe, int]
     rules: tuple[tuple[int, ...], ...]
-    stop: int | None
-    targets: tuple[int | None, ...]
+    measures: Mapping[int, int]
     values: Mapping[str, int]
     warmup: WarmupPlan
 
@@ -190,8 +193,7 @@ class _Compiler:
             tuple(self.expression(rule.when, clock) for rule in play.rule(kind))
             for kind in RULE_KINDS
         )
-        stop = self._measure(play.risk.stop.of)
-        targets = tuple(self._measure(target.of) for target in play.risk.targets)
+        measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
         values = self._values()
         history = {tf: self._history[tf] for tf in sorted(self._history, key=lambda tf: tf.ms)}
         return FeaturePlan(
@@ -200,14 +202,10 @@ class _Compiler:
             nodes=tuple(self._nodes),
             history=history,
             rules=rules,
-            stop=stop,
-            targets=targets,
+            measures=measures,
             values=values,
             warmup=self._warmup(history),
         )
-
-    def _measure(self, expr: Expr | None) -> int | None:
-        return None if expr is None else self.expression(expr, self._play.clock)
 
     def _values(self) -> dict[str, int]:
         """The close, then every series and setup by id, a multi-output series by
@@ -257,9 +255,23 @@ class _Compiler:
         key: tuple[Any, ...] = (node.kind, node.timeframe, node.args, node.op, node.n)
         key += (node.name, node.params, repr(node.value), node.truth)
         if key not in self._known:
+            late = [arg for arg in node.args if arg >= 0 and self._nodes[arg].late]
+            if late:
+                node = self._late(node)
             self._known[key] = len(self._nodes)
             self._nodes.append(node)
         return self._known[key]
+
+    def _late(self, node: Node) -> Node:
+        """A node over the position: an operation of this very clock close."""
+        if node.kind != "op" or node.n or node.op in _LOOKING_BACK:
+            raise ConfigError(
+                "a look-back or window over a field of the position is not built yet",
+                where=f"play {self._play.name}",
+                hint="compare the field itself",
+                code="NOT_BUILT",
+            )
+        return replace(node, late=True)
 
     def _price(self, name: str, timeframe: Timeframe) -> int:
         if name in _MEANS:
@@ -315,7 +327,7 @@ class _Compiler:
             case Price():
                 return self._price(expr.name, timeframe)
             case Position():
-                return self._add(Node("position", timeframe, name=expr.field))
+                return self._add(Node("position", timeframe, name=expr.field, late=True))
             case Ref():
                 definition = self._definitions[expr.id]
                 if expr.field:

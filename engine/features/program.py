@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -322,3 +323,25 @@ def pulse(
             fired = source[at] if first else max(fired, source[at])
             first = False
         out[i] = fired
+
+
+@njit(cache=True)
+def rule_columns(
+    T: Truths, rows: Code, ends: Code, lo: int, hi: int, truth: Truths, alternative: Any
+) -> None:
+    """Truth and first true alternative of each rule kind; a kind's rows are those of ``rows`` up
+    to ``ends[kind]``, none: false."""
+    begin = 0
+    for kind in range(4):
+        out, which = truth[kind], alternative[kind]
+        for i in range(hi - lo):
+            out[i] = 0
+            which[i] = -1
+        for place in range(ends[kind] - begin):
+            row = T[rows[begin + place], lo:hi]
+            for i in range(hi - lo):
+                if out[i] != 2:
+                    out[i] = max(out[i], row[i])
+                    if row[i] == 2:
+                        which[i] = place
+        begin = ends[kind]

@@ -10,7 +10,6 @@ import pytest
 from engine.bars import Bars
 from engine.errors import ConfigError
 from engine.features import Features, compile_features
-from engine.play import loads_play
 from engine.timeframe import Timeframe
 from tests.engine.features.samples import MONDAY_MS, features_of, make_bars, play_of, truths
 
@@ -74,16 +73,6 @@ def test_a_price_nothing_feeds_refuses_the_run(name: str) -> None:
 def test_ticks_need_an_instrument() -> None:
     plan = compile_features(play_of("close > open + 2tick"), Timeframe.M1)
     with pytest.raises(ConfigError, match="tick size"):
-        Features(plan)
-
-
-def test_the_position_refuses_the_run_until_it_is_fed() -> None:
-    text = (
-        "version: 1\nname: case\nmarket: BTCUSDT\nclock: 1m\nrules:\n  enter_long: close > open\n"
-        "  exit_long: position.bars > 3\nrisk:\n  size: { qty: 1 }\n  stop: none\n"
-    )
-    plan = compile_features(loads_play(text), Timeframe.M1)
-    with pytest.raises(ConfigError, match=r"position\.bars"):
         Features(plan)
 
 
