@@ -206,10 +206,10 @@ def run_backtest(
         float(config.warmup_weight),
         tick_size=instrument.tick_size,
     )
-    features = Features(plan, block_bars)
+    features, fed = Features(plan, block_bars), dataset.fed_bars(plan.columns)
     begin = int(np.searchsorted(bars.open_ms, dataset.since_ms))
     for lo in range(0, begin, block_bars):
-        features.advance(bars, lo, min(lo + block_bars, begin))
+        features.advance(fed, lo, min(lo + block_bars, begin))
 
     funding_ms, funding_rate_e8 = _funding(dataset, config)
     exchange = SimulatedExchange(
@@ -226,7 +226,7 @@ def run_backtest(
     values = []
     for lo in range(begin, len(bars), block_bars):
         hi = min(lo + block_bars, len(bars))
-        block = features.advance(bars, lo, hi)
+        block = features.advance(fed, lo, hi)
         made = exchange.step(lo, hi, block, 0)
         values.append(features.values(made[:, DecisionRow.CLOCK_INDEX]))
         if progress is not None:

@@ -156,6 +156,11 @@ class FeaturePlan:
         """Every timeframe with columns of its own, base and clock included, fastest first."""
         return tuple(self.history)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the bars that the play reads."""
+        return frozenset(node.name for node in self.nodes if node.kind == "price")
+
 
 def compile_features(
     play: Play,

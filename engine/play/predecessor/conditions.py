@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from engine.play.predecessor import names
@@ -99,11 +100,8 @@ class Conditions:
     def _window(self, key: str, inner: Any, path: str) -> str:
         if not isinstance(inner, dict) or "expr" not in inner:
             return self._lost(path, f"{key} has no expr")
-        before = set(self._computed.used)
         expr = self.text(inner["expr"], f"{path}.expr")
-        if any(id in self._computed.structures for id in self._computed.used - before) or any(
-            f"{id}." in expr for id in self._computed.structures
-        ):
+        if any(re.search(rf"\b{id}\.", expr) for id in self._computed.structures):
             message = "structures inside windows had only their current value: they have a past now"
             self._old.note(CHANGED, path, message)
         bars = self._bars(inner, path)

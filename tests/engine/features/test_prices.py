@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from engine.bars import Bars
+from engine.dataset import Dataset
 from engine.errors import ConfigError
+from engine.exchange.instrument import Instrument
 from engine.features import Features, compile_features
 from engine.timeframe import Timeframe
 from tests.engine.features.samples import MONDAY_MS, features_of, make_bars, play_of, truths
@@ -68,6 +70,32 @@ def test_a_price_nothing_feeds_refuses_the_run(name: str) -> None:
     features = features_of(play_of(f"{name} > 1"))
     with pytest.raises(ConfigError, match=name):
         features.advance(bars, 0, 10)
+
+
+def test_a_dataset_feeds_mark_and_funding_to_expressions() -> None:
+    """Funding: the last rate at or before a bar's close; an event at the close counts."""
+    full = make_bars(10)
+    bars = Bars(full.open_ms, full.open, full.high, full.low, full.close, full.volume)
+    mark = Bars(full.open_ms, full.open, full.high, full.low, full.close + 0.25, full.volume)
+    times = full.open_ms[[3, 7]]
+    dataset = Dataset(
+        symbol="BTCUSDT",
+        base_timeframe=Timeframe.M1,
+        bars=bars,
+        instrument=Instrument.default("BTCUSDT"),
+        since_ms=int(full.open_ms[0]),
+        until_ms=int(full.open_ms[-1]) + 60_000,
+        mark=mark,
+        funding_ms=times,
+        funding_rate_e8=np.array([1000, -2000], np.int64),
+    )
+    fed = dataset.fed_bars({"mark_close", "funding_rate"})
+    assert fed.mark_close.tolist() == (full.close + 0.25).tolist()
+    nan = float("nan")
+    expected = [nan, nan, 1e-5, 1e-5, 1e-5, 1e-5, -2e-5, -2e-5, -2e-5, -2e-5]
+    np.testing.assert_array_equal(fed.funding_rate, expected)
+    assert dataset.fed_bars({"close"}) is bars
+    assert truths(play_of("mark_close > close and funding_rate < 0"), fed)[-1] == 2
 
 
 def test_ticks_need_an_instrument() -> None:
