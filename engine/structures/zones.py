@@ -173,7 +173,8 @@ def give_birth(
 ) -> bool:
     """A new zone, the newest of its side; False, and nothing changed, unless its bounds are
     finite and ``upper > lower``. ``version`` is the one the source has on this bar (M9)."""
-    if not (upper - lower > 0.0 and upper - lower < math.inf and level - level == 0.0):
+    finite = upper - lower < math.inf and level - level == 0.0 and version - version == 0.0
+    if not (finite and upper - lower > 0.0):
         return False
     count = min(int(s[k + COUNTS + side]), keep - 1)
     for place in range(count, 0, -1):
