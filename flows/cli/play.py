@@ -123,7 +123,7 @@ def indicators(
 @command(app, "schema", examples=["lockstep play schema > play.schema.json"])
 def schema(shell: Shell) -> int:
     """Print the JSON Schema of plays, for editors that complete and check while one types."""
-    from engine.play.schema import play_schema
+    from engine.play import play_schema
 
     document = play_schema()
 
@@ -153,7 +153,7 @@ def import_old(
     ] = None,
 ) -> int:
     """Convert a play of the predecessor's format; list what was ambiguous or broken in it."""
-    from engine.play.predecessor import import_play
+    from engine.play import import_play
 
     raw = _bytes(old)
     imported = import_play(raw, str(old))

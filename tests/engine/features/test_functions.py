@@ -227,9 +227,7 @@ def conditions() -> st.SearchStrategy[str]:
 BARS = make_bars(150, seed=3)
 
 
-@given(conditions())
-@settings(deadline=None, max_examples=60)
-def test_every_function_means_what_the_oracle_says(condition: str) -> None:
+def agree(condition: str) -> None:
     try:
         play = play_of(condition)
     except PlayError:
@@ -238,6 +236,19 @@ def test_every_function_means_what_the_oracle_says(condition: str) -> None:
     oracle = Oracle(BARS)
     expected = [TO_TRUTH[oracle.at(rule.when, i)] for i in range(len(BARS))]
     assert truths(play, BARS) == expected
+
+
+@given(conditions())
+@settings(deadline=None, max_examples=60)
+def test_every_function_means_what_the_oracle_says(condition: str) -> None:
+    agree(condition)
+
+
+@pytest.mark.full
+@given(conditions())
+@settings(deadline=None, max_examples=3000)
+def test_every_function_means_what_the_oracle_says_in_full(condition: str) -> None:
+    agree(condition)
 
 
 @given(conditions(), st.lists(st.integers(0, 150), max_size=5), st.integers(1, 64))
