@@ -1,16 +1,18 @@
-"""Indicator calls: arguments matched to the declaration, named, defaulted and bounded."""
+"""Calls of declared things: arguments matched to the declaration, named, defaulted, bounded."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.indicators.registry import INDICATORS
 from engine.play import operators
-from engine.play.ast import Expr, Indicator, Literal, Param, Price, Type
+from engine.play.ast import Indicator, Literal, Param, Price, Ref, Type
 from engine.play.issues import Code, suggestion
 from engine.play.outputs import held_under
 from engine.play.quantity import literal_of
+from engine.play.references import structure_reference
 from engine.play.scope import Value
 from engine.play.syntax import Argument, CallOf, Name, Negative, Number, Syntax, Truth, start
 from engine.play.text import expression_text, literal_text
@@ -42,32 +44,65 @@ _WORDS = {
 def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value | None:
     """The typed node of ``name(source, param, ...)``; None when something was reported.
 
-    A source-taking indicator has its source first, the others take parameters only; parameters
-    in declared order, by keyword afterwards.
+    A source-taking indicator has its source first, one that hangs on a structure that structure;
+    the others take parameters only, in declared order, by keyword afterwards.
     """
     spec = INDICATORS[node.name]
-    slots = [*(["source"] if spec.takes_source else []), *(param.name for param in spec.params)]
-    given = _by_slot(resolver, node, slots, context)
+    structures = spec.structures
+    first = ("source",) if spec.takes_source else structures
+    slots = [*first, *(param.name for param in spec.params)]
+    given = by_slot(resolver, node, slots, context)
     if given is None:
         return None
-    inputs = _inputs(resolver, spec, node, given.pop("source", None), context)
+    if structures:
+        read = {name: given.pop(name, None) for name in structures}
+        inputs = _structure_inputs(resolver, spec, node, read, context)
+    else:
+        source = given.pop("source", None) if spec.takes_source else None
+        inputs = _inputs(resolver, spec, node, source, context)
     params = _params(resolver, spec, node, given, context)
     if inputs is None or params is None:
         return None
-    single = len(spec.outputs) == 1
-    expr = Indicator(
-        spec.name,
-        tuple(value.expr for value in inputs),
-        params,
-        spec.outputs[0].name if single else "",
-        spec.outputs[0].type if single else Type.MULTI,
-    )
-    return Value(expr, context.timeframe)
+    sources = tuple(value.expr for value in inputs)
+    if len(spec.outputs) > 1:
+        return Value(Indicator(spec.name, sources, params, "", Type.MULTI), context.timeframe)
+    (output,) = spec.outputs
+    expr = Indicator(spec.name, sources, params, output.name, output.type)
+    return Value(expr, context.timeframe, output.members)
 
 
-def _by_slot(
+def _structure_inputs(
+    resolver: Resolver,
+    spec: IndicatorSpec,
+    node: CallOf,
+    read: dict[str, Argument | None],
+    context: Context,
+) -> list[Value] | None:
+    """The inputs of an indicator that hangs on structures, all on one timeframe."""
+    found: dict[str, Ref] = {}
+    for kind, argument in read.items():
+        if argument is None:
+            hint = f"the structure comes first: {spec.name}(sw, ...)"
+            message = f"{spec.name} needs a {kind}"
+            resolver.fail(context, Code.ARGUMENT, node.mark, message, hint)
+            continue
+        ref = structure_reference(resolver, spec.name, kind, kind, argument, context)
+        if ref is not None:
+            found[kind] = ref
+    if len(found) < len(read):
+        return None
+    values = []
+    for name in spec.inputs:
+        kind, _, output = name.partition(".")
+        expr = replace(found[kind], field=output, type=Type.INT) if output else Price(name)
+        values.append(Value(expr, context.timeframe))
+    return values
+
+
+def by_slot(
     resolver: Resolver, node: CallOf, slots: list[str], context: Context
 ) -> dict[str, Argument] | None:
+    """The arguments by the name of what they are given for; None when one fits nowhere."""
     given: dict[str, Argument] = {}
     good = True
     form = f"{node.name}({', '.join(slots)})"
@@ -159,19 +194,13 @@ def _params(
 ) -> tuple[tuple[str, Param | Literal], ...] | None:
     resolved: list[tuple[str, Param | Literal]] = []
     for param in spec.params:
-        argument = given.get(param.name)
-        value = (
-            _default(resolver, spec, param, node, context)
-            if argument is None
-            else _param(resolver, spec, param, argument, context)
-        )
+        value = parameter(resolver, spec.name, param, node, given.get(param.name), context)
         if value is not None:
             resolved.append((param.name, value))
     if len(resolved) < len(spec.params):
         return None
     floats = tuple(
-        param.as_float(_plain(value))
-        for param, (_, value) in zip(spec.params, resolved, strict=True)
+        param.as_float(value.value) for param, (_, value) in zip(spec.params, resolved, strict=True)
     )
     problem = spec.rule(floats) if spec.rule is not None else None
     if problem is not None:
@@ -180,25 +209,22 @@ def _params(
     return tuple(resolved)
 
 
-def _default(
-    resolver: Resolver, spec: IndicatorSpec, param: ParamSpec, node: CallOf, context: Context
-) -> Literal | None:
-    if param.default is not None:
-        return Literal(_LITERAL_TYPES[param.type], param.default)
-    resolver.fail(
-        context, Code.ARGUMENT, node.mark, f"{spec.name} needs its parameter {param.name!r}"
-    )
-    return None
-
-
-def _param(
+def parameter(
     resolver: Resolver,
-    spec: IndicatorSpec,
+    owner: str,
     param: ParamSpec,
-    argument: Argument,
+    node: CallOf,
+    argument: Argument | None,
     context: Context,
 ) -> Param | Literal | None:
-    """A literal or a parameter of the play, of the declared type and within its bounds."""
+    """A literal or a parameter of the play, of the declared type and within its bounds; the
+    default where there is no argument. ``owner`` is the name of what is called."""
+    if argument is None:
+        if param.default is not None:
+            return Literal(_LITERAL_TYPES[param.type], param.default)
+        message = f"{owner} needs its parameter {param.name!r}"
+        resolver.fail(context, Code.ARGUMENT, node.mark, message)
+        return None
     if param.type == "choice":
         return _choice(resolver, param, argument, context)
     value = _constant(resolver, argument.value)
@@ -208,18 +234,18 @@ def _param(
                 context,
                 Code.ARGUMENT,
                 start(argument.value),
-                f"{param.name!r} of {spec.name} is {_WORDS[param.type]} or a parameter",
+                f"{param.name!r} of {owner} is {_WORDS[param.type]} or a parameter",
                 _parameter_hint(resolver, argument.value),
             )
         return None
     if value.type not in _ACCEPTED[param.type]:
-        message = f"{param.name!r} of {spec.name} is {_WORDS[param.type]}, not "
+        message = f"{param.name!r} of {owner} is {_WORDS[param.type]}, not "
         message += operators.type_name(value)
         resolver.fail(context, Code.ARGUMENT, start(argument.value), message)
         return None
-    problem = param.problem(_plain(value))
+    problem = param.problem(value.value)
     if problem is not None:
-        resolver.fail(context, Code.ARGUMENT, start(argument.value), f"{spec.name}: {problem}")
+        resolver.fail(context, Code.ARGUMENT, start(argument.value), f"{owner}: {problem}")
         return None
     if isinstance(value, Param):
         return value
@@ -260,9 +286,3 @@ def _constant(resolver: Resolver, node: Syntax) -> Param | Literal | None:
             if literal is not None and isinstance(literal.value, Decimal):
                 return Literal(literal.type, literal.value.copy_negate())
     return None
-
-
-def _plain(value: Expr) -> Decimal | bool | str:
-    literal = value.literal if isinstance(value, Param) else value
-    assert isinstance(literal, Literal)
-    return literal.value

@@ -7,11 +7,26 @@ are one number). Ids are part of it.
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from typing import Any
 
 from engine.canonical import decimal_text
-from engine.play.ast import At, Call, Expr, Indicator, Literal, Param, Price, Ref, Type
-from engine.play.model import Risk, Rule
+from engine.play.ast import (
+    At,
+    Call,
+    Expr,
+    Indicator,
+    Literal,
+    Param,
+    Position,
+    Price,
+    Ref,
+    Structure,
+    Ticks,
+    Type,
+)
+from engine.play.model import Entry, Limits, Risk, Rule
 from engine.timeframe import Timeframe
 
 #: Raised whenever the meaning of this encoding changes.
@@ -36,8 +51,12 @@ def expression_form(expr: Expr) -> Any:
             return literal_form(expr)
         case Param():
             return {"param": expr.name}
+        case Ticks():
+            return {"ticks": decimal_text(expr.count)}
         case Price():
             return {"price": expr.name}
+        case Position():
+            return {"position": expr.field}
         case Ref():
             return {expr.kind: expr.id} | ({"output": expr.field} if expr.field else {})
         case Indicator():
@@ -45,6 +64,14 @@ def expression_form(expr: Expr) -> Any:
                 "indicator": expr.name,
                 "inputs": [expression_form(source) for source in expr.inputs],
                 "params": {name: expression_form(value) for name, value in expr.params},
+                "output": expr.output,
+            }
+        case Structure():
+            return {
+                "structure": expr.id,
+                "call": expr.name,
+                "sources": {name: expression_form(source) for name, source in expr.sources},
+                "params": {name: _param_form(value) for name, value in expr.params},
                 "output": expr.output,
             }
         case At():
@@ -56,26 +83,32 @@ def expression_form(expr: Expr) -> Any:
             return form
 
 
-def risk_form(risk: Risk) -> dict[str, Any]:
-    """The risk section with every default written out; what does not apply is left out."""
-    stop: dict[str, Any] = {"kind": risk.stop.kind}
-    if risk.stop.kind != "none":
-        stop["value"] = decimal_text(risk.stop.value)
-    if risk.stop.of is not None:
-        stop["of"] = expression_form(risk.stop.of)
-    targets = []
-    for target in risk.targets:
-        form = {"kind": target.kind, "value": decimal_text(target.value), "order": target.order}
-        form["close_pct"] = decimal_text(target.close_pct)
-        if target.of is not None:
-            form["of"] = expression_form(target.of)
-        targets.append(form)
-    return {
-        "size": {"kind": risk.size.kind, "value": decimal_text(risk.size.value)},
-        "leverage": decimal_text(risk.leverage),
-        "stop": stop,
-        "targets": targets,
-    }
+def _param_form(value: Param | Literal | tuple[Literal, ...]) -> Any:
+    return list(map(literal_form, value)) if isinstance(value, tuple) else expression_form(value)
+
+
+def section_form(value: Any) -> Any:
+    """A part of the entry, risk or limits section, every default written out, by field name;
+    what is not there is left out."""
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, Expr):
+        return expression_form(value)
+    if isinstance(value, tuple):
+        return [section_form(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    forms = {one.name: section_form(getattr(value, one.name)) for one in fields(value)}
+    return {name: form for name, form in forms.items() if form is not None}
+
+
+def rule_form(rule: Rule) -> dict[str, Any]:
+    """An alternative of a rule with its tags."""
+    form: dict[str, Any] = {"id": rule.id, "when": expression_form(rule.when)}
+    if rule.tags:
+        form["tags"] = {name: expression_form(expr) for name, expr in rule.tags}
+    form["close_pct"] = decimal_text(rule.close_pct)
+    return form
 
 
 def play_form(
@@ -85,9 +118,12 @@ def play_form(
     clock: Timeframe,
     params: tuple[tuple[str, Literal], ...],
     series: tuple[tuple[str, Expr], ...],
+    structures: tuple[tuple[str, Expr], ...],
     setups: tuple[tuple[str, Expr], ...],
     rules: tuple[tuple[str, tuple[Rule, ...]], ...],
+    entry: Entry,
     risk: Risk,
+    limits: Limits,
 ) -> dict[str, Any]:
     """The whole play; maps are sorted by key when they are encoded."""
     return {
@@ -97,11 +133,10 @@ def play_form(
         "clock": clock.value,
         "params": {id: literal_form(literal) for id, literal in params},
         "series": {id: expression_form(expr) for id, expr in series},
+        "structures": {id: expression_form(expr) for id, expr in structures},
         "setups": {id: expression_form(expr) for id, expr in setups},
-        "rules": {
-            kind: [{"id": rule.id, "when": expression_form(rule.when)} for rule in alternatives]
-            for kind, alternatives in rules
-        },
-        "entry": {"order": "market"},
-        "risk": risk_form(risk),
+        "rules": {kind: [rule_form(rule) for rule in rules_] for kind, rules_ in rules},
+        "entry": section_form(entry),
+        "risk": section_form(risk),
+        "limits": section_form(limits),
     }

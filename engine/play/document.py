@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import yaml
@@ -20,9 +21,7 @@ MAX_BYTES = 256 * 1024
 MAX_NODES = 10_000
 MAX_DEPTH = 32
 
-_FLOW_HINT = (
-    "in a flow map { ... } an expression with ',' or '[' must be quoted; or use block style"
-)
+FLOW_HINT = "in a flow map { ... } an expression with ',' or '[' must be quoted; or use block style"
 
 
 class SourceText:
@@ -98,7 +97,8 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
-def _align(value: str, raw: str, style: str) -> list[int]:
+@lru_cache(maxsize=16)
+def _align(value: str, raw: str, style: str) -> tuple[int, ...]:
     """Index in ``raw`` (the scalar as written) of each character of ``value``, and of its end.
 
     White space is what folding, indentation and line breaks may change, so only the other
@@ -127,7 +127,7 @@ def _align(value: str, raw: str, style: str) -> list[int]:
         elif not char.isspace() or raw[place].isspace():
             place += 1
     places.append(min(place, len(raw)))
-    return places
+    return tuple(places)
 
 
 class _CompositionError(Exception):
@@ -307,7 +307,7 @@ class _Composer:
         if not isinstance(node, Scalar):
             return
         if not node.text.strip():
-            hint = _FLOW_HINT if flow else "give it a value or remove the key"
+            hint = FLOW_HINT if flow else "give it a value or remove the key"
             self._issues.error(Code.YAML_EMPTY, node.mark(path), "an empty value", hint)
         elif node.text == "~" and not node.style:
             self._issues.error(
@@ -383,7 +383,7 @@ def _report_marked(error: yaml.MarkedYAMLError, source: SourceText, issues: Issu
     if "mapping values are not allowed" in problem:
         hint = "quote a value that contains ': '"
     elif "expected ',' or" in problem:
-        hint = _FLOW_HINT
+        hint = FLOW_HINT
     elif "cannot start any token" in problem:
         hint = "quote a value that begins with a YAML indicator such as '@', '%' or '>'"
     issues.error(Code.YAML_SYNTAX, place, f"not readable as YAML: {problem}", hint)

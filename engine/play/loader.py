@@ -2,9 +2,9 @@
 
 1. :func:`~engine.play.document.decode` and :func:`~engine.play.document.compose`: text to nodes.
 2. ``_header``, ``_params``: the plain values; params may be overridden by the caller.
-3. ``_declare``: series and setups to syntax, one id space.
+3. ``_declare``: series, structures and setups to syntax, one id space.
 4. ``in_dependency_order`` and ``Resolver``: names and types.
-5. ``_rules`` and ``RiskReader``: conditions, sizes, stops, targets.
+5. ``RuleReader``, ``EntryReader``, ``RiskReader``, ``read_limits``: what to do when.
 6. The canonical form and its hash.
 """
 
@@ -18,29 +18,24 @@ from typing import Literal as OneOf
 from engine.canonical import hash_value, sha256_hex
 from engine.errors import PlayError
 from engine.play.ast import Expr
+from engine.play.brackets import BracketReader
 from engine.play.canonical_form import play_form
-from engine.play.document import (
-    MAX_BYTES,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    child_path,
-    compose,
-    decode,
-)
+from engine.play.document import MAX_BYTES, Mapping, Scalar, child_path, compose, decode
+from engine.play.entry import EntryReader, read_limits
 from engine.play.issues import Code, Issues, Mark, PlayIssue
-from engine.play.model import RULE_KINDS, Play, Rule
+from engine.play.model import Entry, Limits, Play, Risk
 from engine.play.params import ParamValue, read_params
 from engine.play.resolve import Resolver
-from engine.play.risk import RiskReader, read_entry
+from engine.play.risk import RiskReader
+from engine.play.rules import RuleReader, Rules
 from engine.play.scope import Definition, Scope, in_dependency_order
 from engine.play.sections import ID, ID_HINT, Constants, Section, is_new_id
+from engine.play.sided import SIDES, SidedReader
 from engine.play.structured import parse_condition
 from engine.play.vocabulary import TIMEFRAMES, timeframe_hint
 from engine.timeframe import Timeframe
 
-_SECTIONS = (
+SECTIONS = (
     "version",
     "name",
     "description",
@@ -48,13 +43,14 @@ _SECTIONS = (
     "clock",
     "params",
     "series",
+    "structures",
     "setups",
     "rules",
     "entry",
     "risk",
+    "limits",
 )
-_SECTIONS_NOT_BUILT = ("structures", "limits")
-_MARKET = re.compile(r"[A-Z0-9]{1,20}USDT", re.A)
+MARKET = re.compile(r"[A-Z0-9]{1,20}USDT", re.A)
 
 
 def load_play(
@@ -147,7 +143,7 @@ class _Loader:
         self._issues, self._overrides, self._market = issues, overrides, market
         self._scope = Scope()
         self._root = root
-        self._top = Section(root, "", issues, allowed=_SECTIONS, not_built=_SECTIONS_NOT_BUILT)
+        self._top = Section(root, "", issues, allowed=SECTIONS)
 
     def play(self, path: str, text: str, sha256: str) -> Play | None:
         """The play; None when something that everything hangs on was reported."""
@@ -159,37 +155,34 @@ class _Loader:
             self._scope,
             self._issues,
         )
-        self._declare_structures()
         self._declare("series")
+        self._declare("structure")
         self._declare("setup")
         ordered = in_dependency_order(self._scope, self._issues)
         # Without a clock nothing has a timeframe; a stand-in still finds the other problems.
         resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues)
         for definition in ordered:
             resolver.define(definition)
-        rules = self._rules(resolver)
-        entry = self._top.mapping("entry", "how to enter")
-        if entry is not None:
-            read_entry(entry, "entry", self._issues)
-        risk_node = self._top.mapping("risk", "size, stop and target")
-        if self._top.get("risk") is None:
-            self._top.require("risk", "write risk: with size: { qty: 1 } and stop: none at least")
-        reader = RiskReader(resolver, Constants(self._scope, self._issues), self._issues)
-        risk = reader.read(risk_node, "risk") if risk_node is not None else None
+        rules = RuleReader(resolver, self._issues).read(self._top)
+        entry, risk, limits = self._trading(resolver, rules)
         if self._issues.errors or clock is None or risk is None:
             return None
         self._warn_unused()
         params = tuple(sorted(self._scope.params.items()))
         series, setups = _values(ordered, "series"), _values(ordered, "setup")
+        structures = _values(ordered, "structure")
         canonical = play_form(
             name=name,
             market=market,
             clock=clock,
             params=params,
             series=series,
+            structures=structures,
             setups=setups,
             rules=rules,
+            entry=entry,
             risk=risk,
+            limits=limits,
         )
         return Play(
             name=name,
@@ -203,6 +196,9 @@ class _Loader:
             risk=risk,
             canonical=canonical,
             play_hash=hash_value(canonical),
+            structures=structures,
+            entry=entry,
+            limits=limits,
             path=path,
             source=text,
             source_sha256=sha256,
@@ -231,7 +227,7 @@ class _Loader:
         description = self._top.text("description", required=False)
         market = self._top.text("market", hint="write market: BTCUSDT")
         for symbol, mark in self._symbols(market):
-            if not _MARKET.fullmatch(symbol):
+            if not MARKET.fullmatch(symbol):
                 self._issues.error(
                     Code.VALUE,
                     mark,
@@ -268,14 +264,8 @@ class _Loader:
 
     # -- definitions --------------------------------------------------------------------------
 
-    def _declare_structures(self) -> None:
-        """Ids of the refused section are known, so what names them is not reported again."""
-        node = self._top.get("structures")
-        if isinstance(node, Mapping):
-            self._scope.broken.update(key.text for key, _ in node.entries)
-
-    def _declare(self, kind: OneOf["series", "setup"]) -> None:
-        name = "setups" if kind == "setup" else kind
+    def _declare(self, kind: OneOf["series", "structure", "setup"]) -> None:
+        name = kind if kind == "series" else f"{kind}s"
         section = self._top.mapping(name, "names to expressions")
         for key, node in section.entries if section is not None else ():
             path = child_path(name, key.text)
@@ -285,89 +275,27 @@ class _Loader:
                     kind, key.text, syntax, node.mark(path)
                 )
 
-    # -- rules --------------------------------------------------------------------------------
+    # -- entry, risk, limits ------------------------------------------------------------------
 
-    def _rules(self, resolver: Resolver) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
-        if self._top.get("rules") is None:
-            self._top.require("rules", "write rules: with enter_long or enter_short")
-            return ()
-        node = self._top.mapping("rules", "enter_long, exit_long, enter_short, exit_short")
-        if node is None:
-            return ()
-        section = Section(node, "rules", self._issues, allowed=RULE_KINDS)
-        if section.get("enter_long") is None and section.get("enter_short") is None:
-            self._issues.error(
-                Code.KEY_MISSING,
-                node.mark("rules"),
-                "a play without enter_long or enter_short never trades",
-                "write at least one of them",
-            )
-        for kind in ("exit_long", "exit_short"):
-            written, entry = section.get(kind), kind.replace("exit", "enter")
-            if written is not None and section.get(entry) is None:
-                self._issues.warn(
-                    Code.UNUSED, written.mark(section.path(kind)), f"{kind} without {entry}"
-                )
-        rules = []
-        for kind in RULE_KINDS:
-            written = section.get(kind)
-            if written is not None:
-                rules.append((kind, self._rule(written, kind, resolver)))
-        return tuple(rules)
-
-    def _rule(self, node: Node, kind: str, resolver: Resolver) -> tuple[Rule, ...]:
-        """The alternatives of one rule, in written order; a single condition has the kind's id."""
-        path = f"rules.{kind}"
-        alternatives = (
-            [(item, f"{path}[{i}]") for i, item in enumerate(node.items)]
-            if isinstance(node, Sequence) and _is_alternatives(node)
-            else [(node, path)]
-        )
-        rules: list[Rule] = []
-        seen: set[str] = set()
-        for item, place in alternatives:
-            is_named = isinstance(item, Mapping) and _has_rule_keys(item)
-            id, when, when_path = kind, item, place
-            if isinstance(item, Mapping) and is_named:
-                found = self._alternative(item, place, kind, seen, listed=place != path)
-                if found is None:
-                    continue
-                id, when, when_path = found
-            expr = self._condition(when, when_path, resolver)
-            if expr is not None:
-                rules.append(Rule(id, expr))
-        return tuple(rules)
-
-    def _alternative(
-        self, node: Mapping, path: str, kind: str, seen: set[str], *, listed: bool
-    ) -> tuple[str, Node, str] | None:
-        later = ("tags", "close") if kind.startswith("exit") else ("tags",)
-        section = Section(node, path, self._issues, allowed=("id", "when"), not_built=later)
-        id = section.text("id", required=listed, hint="every alternative has an id of its own")
-        when = section.require("when")
-        if id is not None and not ID.fullmatch(id.text):
-            self._issues.error(
-                Code.ID_INVALID,
-                id.mark(section.path("id")),
-                f"{id.text[:70]!r} is no id",
-                ID_HINT,
-            )
-        elif id is not None and id.text in seen:
-            self._issues.error(
-                Code.ID_DUPLICATE,
-                id.mark(section.path("id")),
-                f"the id {id.text!r} stands twice in {kind}",
-            )
-        if id is not None:
-            seen.add(id.text)
-        if when is None:
-            return None
-        return (id.text if id is not None else kind), when, section.path("when")
-
-    def _condition(self, node: Node, path: str, resolver: Resolver) -> Expr | None:
-        syntax = parse_condition(node, path, self._issues)
-        value = resolver.truth(syntax) if syntax is not None else None
-        return value.expr if value is not None else None
+    def _trading(self, resolver: Resolver, rules: Rules) -> tuple[Entry, Risk | None, Limits]:
+        constants = Constants(self._scope, resolver.clock, self._issues)
+        written = {kind for kind, _ in rules}
+        sides = tuple(side for side in SIDES if f"enter_{side}" in written)
+        sided = SidedReader(resolver, sides, self._issues)
+        entry, limits, risk = Entry(), Limits(), None
+        node = self._top.mapping("entry", "how to enter")
+        if node is not None:
+            entry = EntryReader(sided, constants, self._issues).read(node, "entry")
+        node = self._top.mapping("risk", "size, stop and target")
+        if self._top.get("risk") is None:
+            self._top.require("risk", "write risk: with size: { qty: 1 } and stop: none at least")
+        if node is not None:
+            brackets = BracketReader(resolver, sided, constants, self._issues)
+            risk = RiskReader(brackets, constants, self._issues).read(node, "risk")
+        node = self._top.mapping("limits", "limits on trading")
+        if node is not None:
+            limits = read_limits(node, "limits", constants, self._issues)
+        return entry, risk, limits
 
     def _warn_unused(self) -> None:
         for id, definition in sorted(self._scope.definitions.items()):
@@ -390,13 +318,3 @@ def _values(ordered: list[Definition], kind: str) -> tuple[tuple[str, Expr], ...
         for definition in ordered
         if definition.kind == kind and definition.value is not None
     )
-
-
-def _has_rule_keys(node: Mapping) -> bool:
-    return any(key.text in {"id", "when", "tags", "close"} for key, _ in node.entries)
-
-
-def _is_alternatives(node: Sequence) -> bool:
-    """A list of maps with rule keys, as against a condition ``[left, op, right]``."""
-    maps = [item for item in node.items if isinstance(item, Mapping)]
-    return bool(maps) and len(maps) == len(node.items) and any(map(_has_rule_keys, maps))

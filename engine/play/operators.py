@@ -2,12 +2,13 @@
 
 float and int mix freely (int/int is a float); ``x + p`` and ``x - p`` with a percent p mean
 ``x * (1 +/- p)`` and ``p * x`` is a float; percent compares only with percent, R with R; equality
-is for ints and truth values only (``b == true`` is ``b``).
+is for ints and truth values only (``b == true`` is ``b``), and for enums, which the resolver
+compares with their own members.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -42,6 +43,7 @@ def type_name(expr: Expr) -> str:
     names = {Type.FLOAT: "a number", Type.INT: "an int", Type.PERCENT: "a percent"}
     names |= {Type.R: "an R multiple", Type.DURATION: "a duration", Type.BOOL: "a truth value"}
     names |= {Type.EVENT: "an event", Type.MULTI: "a multi-output indicator"}
+    names |= {Type.ENUM: "an enum word", Type.ZONE: "a zone"}
     return names.get(expr.type, expr.type.value)
 
 
@@ -72,7 +74,9 @@ def arithmetic(op: str, left: Expr, right: Expr) -> Expr | Problem:
     if Type.PERCENT in types:
         return _with_percent(op, left, right)
     if types == (Type.R, Type.R) and op in "+-":
-        return _folded(op, left, right, Type.R)
+        if constant(left) is not None and constant(right) is not None:
+            return _folded(op, left, right, Type.R)
+        return Call(_ARITHMETIC[op], (left, right), Type.R)
     return Problem(f"{type_name(left)} {op} {type_name(right)} has no meaning")
 
 
@@ -121,6 +125,8 @@ def comparison(op: str, left: Expr, right: Expr) -> Expr | Problem:
         )
     if left.type in TRUTHS or right.type in TRUTHS:
         return Problem(message, "a truth value stands alone: join it with 'and' / 'or'")
+    if Type.ENUM in (left.type, right.type):
+        return Problem(message, "an enum has no order: compare it with '==', '!=' or 'in'")
     return Problem(message)
 
 
@@ -130,6 +136,8 @@ def _equality(op: str, left: Expr, right: Expr) -> Expr | Problem:
     if left.type is Type.INT and right.type is Type.INT:
         return Call(_COMPARE[op], (left, right), Type.BOOL)
     message = f"{type_name(left)} {op} {type_name(right)} do not compare"
+    if Type.ENUM in (left.type, right.type):
+        return Problem(message, "an enum is compared with one of its own words")
     if Type.FLOAT in (left.type, right.type):
         return Problem(message, "prices and indicators are never exactly equal: use < <= > >=")
     if left.type in TRUTHS or right.type in TRUTHS:
@@ -202,6 +210,57 @@ def cross(name: str, left: Expr, right: Expr) -> Expr | Problem:
         if operand.type not in NUMBERS:
             return Problem(f"{name} needs two numbers, not {type_name(operand)}")
     return Call(name, (left, right), Type.EVENT)
+
+
+def near(a: Expr, b: Expr, tolerance: Expr) -> Expr | Problem:
+    """``a`` at most ``tolerance`` from ``b``: a constant percent of ``b``, or a distance."""
+    for operand in (a, b):
+        if operand.type not in NUMBERS:
+            return Problem(f"near needs two numbers, not {type_name(operand)}")
+    value = constant(tolerance)
+    if tolerance.type not in (*NUMBERS, Type.PERCENT):
+        hint = "write a percent (1%, 20bps) or a distance (0.5 * atr14, 3 ticks)"
+        return Problem(f"the tolerance of near is not {type_name(tolerance)}", hint)
+    if value is not None and value < 0:
+        return Problem("the tolerance of near is negative", "", Code.VALUE)
+    if tolerance.type is not Type.PERCENT:
+        return Call("near", (a, b, tolerance), Type.BOOL)
+    assert value is not None  # a percent is a constant
+    return Call("near_pct", (a, b, _fraction(value)), Type.BOOL)
+
+
+def number_window(name: str, x: Expr, n: int | Param) -> Expr:
+    """``highest lowest sum avg`` of ``x``; ``rising`` and ``falling``, which are n steps held."""
+    if name in {"rising", "falling"}:
+        step = Call("gt" if name == "rising" else "lt", (x, look_back(x, 1)), Type.BOOL)
+        return Call("held", (step,), Type.BOOL, n)
+    return Call(name, (x,), Type.FLOAT if name == "avg" and x.type is Type.INT else x.type, n)
+
+
+def extreme(name: str, operands: tuple[Expr, ...]) -> Expr | Problem:
+    """``min`` or ``max`` of two operands or more."""
+    type = common_type(operands)
+    if type not in (*NUMBERS, Type.R):
+        shown = ", ".join(map(type_name, operands))
+        return Problem(f"{name} needs numbers, not {shown}")
+    return Call(name, operands, type)
+
+
+def absolute(x: Expr) -> Expr | Problem:
+    """``abs(x)``."""
+    if x.type not in (*NUMBERS, Type.R):
+        return Problem(f"abs needs a number, not {type_name(x)}")
+    return Call("abs", (x,), x.type)
+
+
+def common_type(operands: Sequence[Expr]) -> Type | None:
+    """The one type of operands: ints among floats are floats, events among bools are bools."""
+    types = {operand.type for operand in operands}
+    if types <= set(NUMBERS):
+        return Type.INT if types == {Type.INT} else Type.FLOAT
+    if types <= set(TRUTHS):
+        return Type.EVENT if types == {Type.EVENT} else Type.BOOL
+    return types.pop() if types in ({Type.ENUM}, {Type.R}) else None
 
 
 def look_back(of: Expr, n: int | Param) -> Expr:

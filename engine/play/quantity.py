@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 
 from engine.play.ast import Literal, Type
 from engine.play.issues import Code, nearest
-from engine.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
+from engine.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS, Timeframe
 
 #: Arithmetic on constants of a play; wide enough to be exact for every number allowed below.
 DECIMAL = Context(prec=80)
@@ -102,3 +102,16 @@ def literal_of(quantity: Quantity) -> Literal | None:
     if unit in DURATION_MS:
         return Literal(Type.DURATION, DECIMAL.multiply(value, Decimal(DURATION_MS[unit])))
     return None
+
+
+def whole_bars(literal: Literal, timeframe: Timeframe) -> int | None:
+    """Bars an int or a duration states; None when it is neither, or no whole number of bars."""
+    value = literal.value
+    if not isinstance(value, Decimal):
+        return None
+    if literal.type is Type.INT:
+        return int(value)
+    bar_ms = Decimal(timeframe.ms)
+    if literal.type is not Type.DURATION or timeframe.is_month:
+        return None
+    return None if DECIMAL.remainder(value, bar_ms) else int(DECIMAL.divide_int(value, bar_ms))

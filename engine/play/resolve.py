@@ -1,25 +1,27 @@
 """Names and types: from syntax to the typed syntax tree, reporting everything that is wrong.
 
 A name resolves, in this order: after ``.`` a member; before ``(`` a callable (its own namespace,
-so ``rsi: rsi(close, 14)`` is legal); else series, setup, parameter, price. Every method returns
-None after it has reported why; what is built on a reported problem is silent.
+so ``rsi: rsi(close, 14)`` is legal); beside an enum one of its words; else series, structure,
+setup, parameter, price. Every method returns None after it has reported why; what is built on a
+reported problem is silent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.errors import TimeError
 from engine.indicators.registry import INDICATORS
 from engine.play import operators
-from engine.play.ast import At, Expr, Literal, Param, Price, Ref, Type
+from engine.play.ast import Expr, Literal, Param, Price, Ref, Ticks, Type
 from engine.play.calls import call_indicator
-from engine.play.functions import call_function, count_bars
+from engine.play.equality import equality, membership
+from engine.play.functions import FUNCTIONS, call_function
 from engine.play.issues import Code, Issues, Mark, suggestion
-from engine.play.operators import Problem
-from engine.play.outputs import held_under, outputs_of, select
+from engine.play.members import index, member, only_output, refuse_bare
+from engine.play.operators import Problem, type_name
 from engine.play.quantity import literal_of
 from engine.play.scope import Definition, Scope, Value
+from engine.play.structures import define_structure, on_timeframe
 from engine.play.syntax import (
     Arithmetic,
     AtTimeframe,
@@ -38,31 +40,26 @@ from engine.play.syntax import (
     Truth,
     start,
 )
-from engine.play.text import expression_text
-from engine.play.vocabulary import (
-    FUNCTIONS,
-    FUNCTIONS_NOT_BUILT,
-    INDICATOR_NAMES,
-    PRICES,
-    PRICES_NOT_BUILT,
-    STRUCTURES_NOT_BUILT,
-    timeframe_hint,
-)
-from engine.timeframe import Timeframe, parse_timeframe
+from engine.play.timeframes import at_timeframe
+from engine.play.vocabulary import PRICES
+from engine.structures.registry import STRUCTURES
+from engine.timeframe import Timeframe
 
 #: Nodes that names standing under ``@`` may expand to, in one play.
 MAX_EXPANDED = 10_000
 
-_SELECTORS = ("level", "up", "down")
+#: What a series may be: a number, truth value, enum, or a whole multi-output indicator.
+_SERIES_TYPES = (Type.MULTI, Type.ENUM, *operators.NUMBERS, *operators.TRUTHS)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The timeframe whose bars are counted; ``blame`` is where a name under ``@`` stands, when
-    its definition is being written out there."""
+    """Where an expression stands: the timeframe whose bars are counted; ``blame``, the place of a
+    name under ``@`` whose definition is being written out; whether ``position`` may be read."""
 
     timeframe: Timeframe
     blame: Mark | None = None
+    position: bool = False
 
 
 class Resolver:
@@ -75,39 +72,43 @@ class Resolver:
     # -- what sections of a play call ---------------------------------------------------------
 
     def define(self, definition: Definition) -> None:
-        """Resolves a series or setup; series may be a bare multi-output indicator."""
+        """Resolves a series, structure or setup; series may be bare multi-output indicators."""
+        definition.resolved = True
         if definition.syntax is None:
             return
         context = Context(self.clock)
         if definition.kind == "setup":
             definition.value = self.truth(definition.syntax)
             return
-        value = self._whole(definition.syntax, context)
+        if definition.kind == "structure":
+            definition.value = define_structure(self, definition.id, definition.syntax, context)
+            return
+        value = self.whole(definition.syntax, context)
         if value is None:
             return
         alias = isinstance(value.expr, Ref) and value.expr.type is Type.MULTI
-        if alias:
-            self._bare(value.expr, start(definition.syntax), context)
-        elif value.expr.type not in (Type.MULTI, *operators.NUMBERS, *operators.TRUTHS):
+        if alias or value.expr.type is Type.ZONE:
+            refuse_bare(self, value.expr, start(definition.syntax), context)
+        elif value.expr.type not in _SERIES_TYPES:
             self.fail(
                 context,
                 Code.TYPE,
                 start(definition.syntax),
-                f"a series is a number or a truth value, not {operators.type_name(value.expr)}",
+                f"a series is a number or a truth value, not {type_name(value.expr)}",
                 "a constant belongs in params",
             )
         else:
             definition.value = value
 
-    def truth(self, syntax: Syntax) -> Value | None:
-        """A condition on the clock: a bool or an event."""
-        value = self.expression(syntax, Context(self.clock))
+    def truth(self, syntax: Syntax, *, position: bool = False) -> Value | None:
+        """A condition on the clock: a bool or an event; ``position``: it may read the position."""
+        value = self.expression(syntax, Context(self.clock, position=position))
         if value is None or value.expr.type in operators.TRUTHS:
             return value
         self.issues.error(
             Code.TYPE,
             start(syntax),
-            f"a condition is due here, not {operators.type_name(value.expr)}",
+            f"a condition is due here, not {type_name(value.expr)}",
             "compare it with something",
         )
         return None
@@ -122,26 +123,72 @@ class Resolver:
                 Code.TYPE,
                 start(syntax),
                 f"a changing number such as atr(14) is due here, not "
-                f"{'a constant' if value.pace is None else operators.type_name(value.expr)}",
+                f"{'a constant' if value.pace is None else type_name(value.expr)}",
             )
             return None
         return value
+
+    def recorded(self, syntax: Syntax, *, position: bool) -> Value | None:
+        """A value on the clock that is written down with a decision: number, truth or enum."""
+        value = self.expression(syntax, Context(self.clock, position=position))
+        if value is None or value.expr.type in (*_SERIES_TYPES, Type.R):
+            return value
+        self.issues.error(
+            Code.TYPE,
+            start(syntax),
+            f"a tag records a number, a truth value or an enum, not {type_name(value.expr)}",
+        )
+        return None
 
     def fail(self, context: Context, code: Code, mark: Mark, message: str, hint: str = "") -> None:
         """Reports a problem, under the name that was expanded if one was."""
         self.issues.error(code, context.blame or mark, message, hint)
 
-    # -- expressions --------------------------------------------------------------------------
+    # -- what functions and operators call ----------------------------------------------------
 
     def expression(self, node: Syntax, context: Context) -> Value | None:
-        """The typed value of ``node``; a bare multi-output name is refused."""
-        value = self._whole(node, context)
+        """The typed value of ``node``; a bare multi-output name or zone is refused.
+
+        ``x.value`` is ``x`` where it is the only output.
+        """
+        value = self.whole(node, context)
         if value is not None and value.expr.type is Type.MULTI:
-            self._bare(value.expr, start(node), context)
+            value = only_output(self, value)
+        if value is not None and value.expr.type in (Type.MULTI, Type.ZONE):
+            refuse_bare(self, value.expr, start(node), context)
             return None
         return value
 
-    def _whole(self, node: Syntax, context: Context) -> Value | None:
+    def values(self, nodes: list[Syntax], context: Context) -> list[Value | None]:
+        """The values of several operands, all of which are looked at."""
+        return [self.expression(node, context) for node in nodes]
+
+    def built(
+        self, context: Context, mark: Mark, make: operators.Make, *nodes: Syntax
+    ) -> Value | None:
+        """``make`` over the values of ``nodes``, all of which are looked at first."""
+        return self.joined(context, mark, make, self.values(list(nodes), context))
+
+    def joined(
+        self, context: Context, mark: Mark, make: operators.Make, values: list[Value | None]
+    ) -> Value | None:
+        """``make`` over values, the problem it finds reported; None if one of them is."""
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return None
+        made = make(*(value.expr for value in known))
+        if isinstance(made, Problem):
+            self.fail(context, made.code, mark, made.message, made.hint)
+            return None
+        return self.paced(made, known)
+
+    def paced(self, expr: Expr, operands: list[Value], members: tuple[str, ...] = ()) -> Value:
+        """``expr`` with the fastest pace of what it is made of."""
+        paces = [value.pace for value in operands if value.pace is not None]
+        return Value(expr, min(paces, key=lambda pace: pace.ms) if paces else None, members)
+
+    def whole(self, node: Syntax, context: Context) -> Value | None:
+        """The typed value of ``node``, which may be a whole multi-output indicator or a zone."""
         match node:
             case Number():
                 return self._number(node, context)
@@ -150,11 +197,11 @@ class Resolver:
             case Name():
                 return self._name(node, context)
             case Member():
-                return self._member(node, context)
+                return member(self, node, context)
             case Index():
-                return self._index(node, context)
+                return index(self, node, context)
             case AtTimeframe():
-                return self._at(node, context)
+                return at_timeframe(self, node, context)
             case CallOf():
                 return self._call(node, context)
             case Negative():
@@ -168,46 +215,37 @@ class Resolver:
             case Negation():
                 return self.built(context, node.mark, operators.negation, node.of)
             case Membership():
-                self.fail(context, Code.NOT_BUILT, node.mark, "'in' is not built yet")
+                return membership(self, node, context)
             case ListOf():
                 self.fail(context, Code.TYPE, node.mark, "a list stands only as an argument")
         return None
+
+    def chain(self, node: Chain, context: Context) -> Value | None:
+        """A comparison or a chain of them."""
+        if node.ops[0] in {"==", "!="}:
+            return equality(self, node, context)
+
+        def make(*operands: Expr) -> Expr | Problem:
+            return operators.chain(node.ops, operands)
+
+        return self.built(context, node.mark, make, *node.operands)
+
+    # -- operators ----------------------------------------------------------------------------
 
     def _number(self, node: Number, context: Context) -> Value | None:
         literal = literal_of(node.quantity)
         if literal is not None:
             return Value(literal, None)
         if node.quantity.unit == "tick":
-            self.fail(context, Code.NOT_BUILT, node.mark, "quantities in ticks are not built yet")
-        else:
-            self.fail(
-                context,
-                Code.TYPE,
-                node.mark,
-                "a count of bars stands only where bars are counted",
-                "write prev(x, 5 bars) or the plain number",
-            )
+            return Value(Ticks(node.quantity.value), None)
+        self.fail(
+            context,
+            Code.TYPE,
+            node.mark,
+            "a count of bars stands only where bars are counted",
+            "write prev(x, 5 bars) or the plain number",
+        )
         return None
-
-    def built(
-        self, context: Context, mark: Mark, make: operators.Make, *nodes: Syntax
-    ) -> Value | None:
-        """``make`` over the values of ``nodes``, all of which are looked at first."""
-        values = [self.expression(node, context) for node in nodes]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            return None
-        made = make(*(value.expr for value in known))
-        return self._finished(made, known, mark, context)
-
-    def _finished(
-        self, made: Expr | Problem, operands: list[Value], mark: Mark, context: Context
-    ) -> Value | None:
-        if isinstance(made, Problem):
-            self.fail(context, made.code, mark, made.message, made.hint)
-            return None
-        paces = [value.pace for value in operands if value.pace is not None]
-        return Value(made, min(paces, key=lambda pace: pace.ms) if paces else None)
 
     def _arithmetic(self, node: Arithmetic, context: Context) -> Value | None:
         def make(left: Expr, right: Expr) -> Expr | Problem:
@@ -215,25 +253,8 @@ class Resolver:
 
         return self.built(context, node.mark, make, node.left, node.right)
 
-    def chain(self, node: Chain, context: Context) -> Value | None:
-        def make(*operands: Expr) -> Expr | Problem:
-            return operators.chain(node.ops, operands)
-
-        if node.ops[0] in {"==", "!="}:
-            left, right = node.operands
-            if self._is_enum_test(left, right) or self._is_enum_test(right, left):
-                return None
-        return self.built(context, node.mark, make, *node.operands)
-
-    def _is_enum_test(self, side: Syntax, other: Syntax) -> bool:
-        """Whether ``side`` belongs to a refused structure, so ``other`` may be an enum word."""
-        while isinstance(side, (Member, Index)):
-            side = side.of
-        broken = isinstance(side, Name) and side.id in self.scope.broken
-        return broken and isinstance(other, Name)
-
     def _junction(self, node: Junction, context: Context) -> Value | None:
-        values = [self.expression(operand, context) for operand in node.operands]
+        values = self.values(list(node.operands), context)
         good = [v for v in values if v is not None]
         for value, operand in zip(values, node.operands, strict=True):
             if value is not None and value.expr.type not in operators.TRUTHS:
@@ -242,13 +263,13 @@ class Resolver:
                     context,
                     Code.TYPE,
                     start(operand),
-                    f"{node.op!r} joins truth values, not {operators.type_name(value.expr)}",
+                    f"{node.op!r} joins truth values, not {type_name(value.expr)}",
                     "compare it first",
                 )
         if len(good) < len(values):
             return None
         made = operators.junction(node.op, tuple(value.expr for value in good))
-        return self._finished(made, good, node.mark, context)
+        return self.paced(made, good)
 
     # -- names --------------------------------------------------------------------------------
 
@@ -263,9 +284,15 @@ class Resolver:
         if node.id in self.scope.broken:
             return None
         if node.id in PRICES:
-            return Value(Price(node.id), context.timeframe)
-        if node.id in PRICES_NOT_BUILT or node.id == "position":
-            self.fail(context, Code.NOT_BUILT, node.mark, f"{node.id!r} is not built yet")
+            return Value(Price(node.id, PRICES[node.id]), context.timeframe)
+        if node.id == "position":
+            self.fail(
+                context,
+                Code.OUTPUT_MISSING,
+                node.mark,
+                "'position' has several fields",
+                "write position.bars, position.side, position.pnl_pct ...",
+            )
         else:
             self.fail(
                 context,
@@ -281,15 +308,21 @@ class Resolver:
             first = "close, " if INDICATORS[id].takes_source else ""
             return f"an indicator is called: {id}({first}...)"
         if id in FUNCTIONS:
-            return f"a function is called: {id}(...)"
+            return f"a function is called: {FUNCTIONS[id].form}"
         return suggestion(id, [*self.scope.ids(), *PRICES])
 
     def _defined(self, definition: Definition, node: Name, context: Context) -> Value | None:
         value = definition.value
         if value is None:
+            if not definition.resolved:
+                message = f"{node.id!r} depends on itself"
+                self.fail(context, Code.CYCLE, node.mark, message, "it is defined by what names it")
             return None
         if context.timeframe is self.clock:
-            return Value(Ref(definition.kind, definition.id, "", value.expr.type), value.pace)
+            ref = Ref(definition.kind, definition.id, "", value.expr.type)
+            return replace(value, expr=ref)
+        if definition.kind == "structure":
+            return on_timeframe(self, value, node, context)
         # Under @tf a name stands for its definition, computed on the bars of tf.
         self._expanded += definition.size
         if self._expanded > MAX_EXPANDED:
@@ -302,119 +335,7 @@ class Resolver:
             )
             return None
         assert definition.syntax is not None
-        return self._whole(definition.syntax, replace(context, blame=context.blame or node.mark))
-
-    def _member(self, node: Member, context: Context) -> Value | None:
-        if isinstance(node.of, Name) and node.of.id == "position":
-            self.fail(
-                context, Code.NOT_BUILT, node.mark, f"'position.{node.field}' is not built yet"
-            )
-            return None
-        value = self._whole(node.of, context)
-        if value is None:
-            return None
-        outputs = outputs_of(value.expr, self.scope)
-        if node.field in outputs:
-            expr = select(value.expr, node.field, outputs[node.field])
-            return Value(expr, value.pace)
-        if outputs:
-            what = f"unknown output {node.field!r}"
-            self.fail(context, Code.FIELD, node.mark, what, suggestion(node.field, outputs))
-        else:
-            what = expression_text(value.expr)
-            self.fail(context, Code.FIELD, node.mark, f"{what} has no field {node.field!r}")
-        return None
-
-    def _bare(self, expr: Expr, mark: Mark, context: Context) -> None:
-        outputs = ", ".join(outputs_of(expr, self.scope))
-        self.fail(
-            context,
-            Code.OUTPUT_MISSING,
-            mark,
-            f"{expression_text(expr)} has several outputs",
-            f"write one after a point: {outputs}",
-        )
-
-    # -- time ---------------------------------------------------------------------------------
-
-    def _index(self, node: Index, context: Context) -> Value | None:
-        if isinstance(node.of, Member) and node.of.field in _SELECTORS:
-            value = self._whole(node.of.of, context)
-            if value is not None:
-                self.fail(
-                    context,
-                    Code.FIELD,
-                    node.of.mark,
-                    f"{expression_text(value.expr)} has no field {node.of.field!r}",
-                )
-            return None
-        value = self.expression(node.of, context)
-        n = count_bars(self, node.index, context, low=0)
-        if value is None or n is None:
-            return None
-        if value.pace is not None and value.pace.ms > context.timeframe.ms:
-            held = held_under(value.expr, self.scope)
-            bars = node.index.id if isinstance(node.index, Name) else str(n)
-            inside = f"({expression_text(held.expr)})[{bars}]@{held.timeframe}" if held else None
-            form = inside or "(...)[n]@tf"
-            self.fail(
-                context,
-                Code.TIMEFRAME_MIX,
-                node.mark,
-                f"{expression_text(value.expr)} is held from {value.pace}, so it has no look-back",
-                f"write {form} for the {value.pace} bar before, or prev(x, n) for clock bars",
-            )
-            return None
-        return self.looked_back(value, n, node.mark, context)
-
-    def looked_back(
-        self, value: Value, n: int | Param, mark: Mark, context: Context
-    ) -> Value | None:
-        if value.pace is None:
-            self.fail(context, Code.TYPE, mark, "a constant has no look-back")
-            return None
-        return Value(operators.look_back(value.expr, n), value.pace)
-
-    def _at(self, node: AtTimeframe, context: Context) -> Value | None:
-        try:
-            timeframe = parse_timeframe(node.timeframe)
-        except TimeError as error:
-            hint = timeframe_hint(node.timeframe)
-            self.fail(context, Code.TIMEFRAME, node.mark, error.message, hint)
-            return None
-        if timeframe is context.timeframe:
-            return self._whole(node.of, context)
-        if timeframe.ms < context.timeframe.ms:
-            self._faster(timeframe, node.mark, context)
-            return None
-        value = self._whole(node.of, replace(context, timeframe=timeframe))
-        if value is None:
-            return None
-        if value.pace is None:
-            self.fail(
-                context, Code.TYPE, node.mark, "a constant has no timeframe", f"drop @{timeframe}"
-            )
-            return None
-        held = At(value.expr, timeframe, value.expr.type)
-        return Value(held, context.timeframe if held.type is Type.EVENT else value.pace)
-
-    def _faster(self, timeframe: Timeframe, mark: Mark, context: Context) -> None:
-        if context.timeframe is self.clock:
-            self.fail(
-                context,
-                Code.NOT_BUILT,
-                mark,
-                f"@{timeframe} is faster than the clock ({self.clock}), which is not built yet",
-                f"set clock: {timeframe}",
-            )
-        else:
-            self.fail(
-                context,
-                Code.TIMEFRAME_MIX,
-                mark,
-                f"@{timeframe} stands under the slower @{context.timeframe}",
-                "what stands under '@' keeps that timeframe or a slower one",
-            )
+        return self.whole(definition.syntax, replace(context, blame=context.blame or node.mark))
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -423,10 +344,14 @@ class Resolver:
             return call_indicator(self, node, context)
         if node.name in FUNCTIONS:
             return call_function(self, node, context)
-        known = (*FUNCTIONS_NOT_BUILT, *STRUCTURES_NOT_BUILT, *INDICATOR_NAMES)
-        if node.name in known:
-            hint = "built: " + ", ".join(sorted((*INDICATORS, *FUNCTIONS)))
-            self.fail(context, Code.NOT_BUILT, node.mark, f"{node.name!r} is not built yet", hint)
+        if node.name in STRUCTURES:
+            self.fail(
+                context,
+                Code.CALL_UNKNOWN,
+                node.mark,
+                f"{node.name!r} is a structure, which has an id of its own",
+                f"declare it under structures: and name it, my_{node.name}: {node.name}(...)",
+            )
         elif node.name in PRICES or node.name in self.scope.ids():
             self.fail(
                 context,
@@ -436,7 +361,7 @@ class Resolver:
                 f"write {node.name}, or {node.name}[1] for the bar before",
             )
         else:
-            hint = suggestion(node.name, (*INDICATORS, *FUNCTIONS, *known), listed=100)
+            hint = suggestion(node.name, (*INDICATORS, *FUNCTIONS), listed=100)
             self.fail(
                 context, Code.CALL_UNKNOWN, node.mark, f"unknown function {node.name!r}", hint
             )

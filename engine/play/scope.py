@@ -16,24 +16,29 @@ MAX_LEVELS = 100
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A typed expression and the timeframe on whose closes it changes (None: a constant)."""
+    """A typed expression and the timeframe on whose closes it changes (None: a constant).
+
+    ``members``: the words of an enum, in declared order.
+    """
 
     expr: Expr
     pace: Timeframe | None
+    members: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Definition:
-    """A series or setup: as written (None when that was refused), and once resolved its value.
+    """A series, structure or setup: as written (None when refused), once resolved its value.
 
     ``size`` and ``levels`` measure the tree with every name in it written out.
     """
 
-    kind: OneOf["series", "setup"]
+    kind: OneOf["series", "structure", "setup"]
     id: str
     syntax: Syntax | None
     mark: Mark
     value: Value | None = None
+    resolved: bool = False
     size: int = 0
     levels: int = 0
 
@@ -58,15 +63,13 @@ def in_dependency_order(scope: Scope, issues: Issues) -> list[Definition]:
 
     What takes part in a cycle is moved to ``scope.broken`` and left out.
     """
-    needs = {
-        definition.id: sorted(
-            {n for n in names_in(definition.syntax) if n in scope.definitions}
-            if definition.syntax is not None
-            else ()
-        )
-        for definition in scope.definitions.values()
-    }
+    needs = _needs(scope, words=True)
     ordered = _topological(needs)
+    if len(ordered) < len(needs):
+        # A word of an enum may be called like a definition: ``up: ms.bias == up`` is no cycle.
+        firm = _needs(scope, words=False)
+        needs |= {id: firm[id] for id in sorted(set(needs) - set(ordered))}
+        ordered = _topological(needs)
     for id in sorted(set(needs) - set(ordered)):
         definition = scope.definitions[id]
         loop = _cycle_through(id, needs, set(ordered))
@@ -82,6 +85,18 @@ def in_dependency_order(scope: Scope, issues: Issues) -> list[Definition]:
     for id in ordered:
         _measure(scope.definitions[id], scope, issues)
     return [scope.definitions[id] for id in ordered]
+
+
+def _needs(scope: Scope, *, words: bool) -> dict[str, list[str]]:
+    """The definitions that each names; ``words``: also where it may be a word of an enum."""
+    return {
+        definition.id: sorted(
+            {n for n in names_in(definition.syntax, words=words) if n in scope.definitions}
+            if definition.syntax is not None
+            else ()
+        )
+        for definition in scope.definitions.values()
+    }
 
 
 def _topological(needs: dict[str, list[str]]) -> list[str]:

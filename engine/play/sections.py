@@ -1,32 +1,40 @@
-"""Reading the keys of a play's sections: what is allowed, what is missing, what is not built."""
+"""Reading the keys of a play's sections: what is allowed, what is missing, constants and units."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from engine.play.ast import Literal, Type
-from engine.play.document import Mapping, Node, Scalar, child_path
+from engine.play.document import FLOW_HINT, Mapping, Node, Scalar, child_path
 from engine.play.issues import Code, Issues, Mark, suggestion
+from engine.play.model import Amount
 from engine.play.quantity import (
+    Quantity,
     QuantityProblem,
     literal_of,
     looks_like_quantity,
     parse_quantity,
+    whole_bars,
 )
 from engine.play.scope import Scope
 from engine.play.vocabulary import RESERVED_IDS
+from engine.timeframe import Timeframe
 
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.A)
 ID_HINT = "letters, digits and '_', at most 64, not beginning with a digit"
+
+#: Longest span of clock bars a section may state (ten years of minutes).
+MAX_SPAN_BARS = 5_256_000
+
+_AMOUNT_TYPES = {"percent": Type.PERCENT, "R": Type.R}
 
 
 class Section:
     """A mapping of the play with a closed set of keys.
 
-    Unknown keys are reported at once, with the nearest allowed one; keys of the language that are
-    not executable yet are refused as NOT_BUILT.
+    Unknown keys are reported at once, with the nearest allowed one.
     """
 
     def __init__(
@@ -36,17 +44,21 @@ class Section:
         issues: Issues,
         *,
         allowed: Collection[str],
-        not_built: Collection[str] = (),
     ) -> None:
         self._node, self._path, self._issues = node, path, issues
         self._values = {key.text: value for key, value in node.entries}
         for key, _ in node.entries:
             mark = key.mark(child_path(path, key.text))
-            if key.text in not_built:
-                issues.error(Code.NOT_BUILT, mark, f"{key.text!r} is not built yet")
-            elif key.text not in allowed:
-                hint = suggestion(key.text, [*allowed, *not_built])
+            if key.text not in allowed:
+                hint = suggestion(key.text, allowed)
+                if any(sign in key.text for sign in "()[],"):
+                    hint = f"{FLOW_HINT}; {hint}"
                 issues.error(Code.KEY_UNKNOWN, mark, f"unknown key {key.text[:60]!r}", hint)
+
+    @property
+    def own_path(self) -> str:
+        """The YAML path of the section itself."""
+        return self._path
 
     def path(self, key: str) -> str:
         return child_path(self._path, key)
@@ -128,8 +140,8 @@ def is_new_id(key: Scalar, path: str, scope: Scope, issues: Issues) -> bool:
 class Constants:
     """Reads values that are a literal or a parameter of the play, of given types and bounds."""
 
-    def __init__(self, scope: Scope, issues: Issues) -> None:
-        self._scope, self._issues = scope, issues
+    def __init__(self, scope: Scope, clock: Timeframe, issues: Issues) -> None:
+        self._scope, self._clock, self._issues = scope, clock, issues
 
     def read(
         self,
@@ -158,6 +170,90 @@ class Constants:
             return None
         self._bounds(value, mark, above, below, at_most)
         return value
+
+    def amount(
+        self,
+        node: Node,
+        path: str,
+        *,
+        units: Collection[str],
+        words: str,
+        above: Decimal | None = None,
+        below: Decimal | None = None,
+    ) -> Amount | None:
+        """A percent, R multiple or whole number of ticks, of the ``units`` allowed here."""
+        scalar = as_text(node, path, self._issues)
+        if scalar is None:
+            return None
+        ticks = self.ticks(scalar)
+        if ticks is not None and "ticks" in units:
+            self._bounds(ticks, scalar.mark(path), above, below, None)
+            return Amount(ticks, "ticks")
+        types = tuple(_AMOUNT_TYPES[unit] for unit in units if unit in _AMOUNT_TYPES)
+        literal = self._literal(scalar, path, words) if ticks is None else None
+        if literal is None and ticks is None:
+            return None
+        value = literal.value if literal is not None else None
+        if literal is None or literal.type not in types or not isinstance(value, Decimal):
+            self._issues.error(
+                Code.TYPE,
+                scalar.mark(path),
+                f"{scalar.text.strip()[:40]!r} is not {words}",
+                f"write {words}",
+            )
+            return None
+        self._bounds(value, scalar.mark(path), above, below, None)
+        return Amount(value, "R" if literal.type is Type.R else "percent")
+
+    @staticmethod
+    def ticks(scalar: Scalar) -> Decimal | None:
+        """The number of a quantity in ticks; None when it is something else."""
+        text = scalar.text.strip()
+        quantity = parse_quantity(text) if looks_like_quantity(text) else None
+        if isinstance(quantity, Quantity) and quantity.unit == "tick":
+            return quantity.value
+        return None
+
+    def bars(self, node: Node, path: str) -> int | None:
+        """A number of clock bars: an int, ``5 bars``, a duration of whole bars, a parameter; None
+        for ``never`` and for what was reported."""
+        scalar = as_text(node, path, self._issues)
+        if scalar is None or scalar.text.strip() == "never":
+            return None
+        words = "a number of bars, a duration such as 4h, or never"
+        text = scalar.text.strip()
+        quantity = parse_quantity(text) if looks_like_quantity(text) else None
+        if isinstance(quantity, Quantity) and quantity.unit == "bars":
+            bars: int | None = int(quantity.value)
+        else:
+            literal = self._literal(scalar, path, words)
+            if literal is None:
+                return None
+            bars = whole_bars(literal, self._clock)
+            if bars is None and literal.type is Type.DURATION:
+                message = f"{text[:40]} is not a whole number of {self._clock} bars"
+                self._issues.error(Code.VALUE, scalar.mark(path), message, f"write {words}")
+                return None
+        if bars is None:
+            self._issues.error(
+                Code.TYPE, scalar.mark(path), f"{text[:40]!r} is not {words}", f"write {words}"
+            )
+        elif not 1 <= bars <= MAX_SPAN_BARS:
+            self._issues.error(
+                Code.VALUE, scalar.mark(path), f"{bars} bars: from 1 to {MAX_SPAN_BARS}, or never"
+            )
+        return bars
+
+    def choice(self, scalar: Scalar | None, path: str, allowed: Sequence[str]) -> str:
+        """One of the ``allowed`` words, by default the first; another one is reported."""
+        if scalar is None or scalar.text in allowed:
+            return scalar.text if scalar is not None else allowed[0]
+        hint = suggestion(scalar.text, allowed)
+        what = path.rpartition(".")[2]
+        self._issues.error(
+            Code.VALUE, scalar.mark(path), f"unknown {what} {scalar.text[:40]!r}", hint
+        )
+        return allowed[0]
 
     def _literal(self, scalar: Scalar, path: str, words: str) -> Literal | None:
         text = scalar.text.strip()

@@ -190,15 +190,24 @@ def start(node: Syntax) -> Mark:
     return node.mark
 
 
-def names_in(node: Syntax) -> list[str]:
-    """Every bare name under ``node``, as often as it stands there."""
+def names_in(node: Syntax, *, words: bool = True) -> list[str]:
+    """Every bare name under ``node``, as often as it stands there; ``words``: also those that may
+    be a word of an enum (beside ``==``, ``!=`` and ``in``, and as an argument)."""
     found, pending = [], [node]
     while pending:
         current = pending.pop()
         if isinstance(current, Name):
             found.append(current.id)
-        pending.extend(children(current))
+        below = children(current)
+        if not words and _takes_words(current):
+            below = tuple(child for child in below if not isinstance(child, Name))
+        pending.extend(below)
     return found
+
+
+def _takes_words(node: Syntax) -> bool:
+    is_equality = isinstance(node, Chain) and node.ops[0] in {"==", "!="}
+    return is_equality or isinstance(node, CallOf | ListOf)
 
 
 def measure(node: Syntax) -> tuple[int, int]:

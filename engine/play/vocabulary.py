@@ -1,126 +1,41 @@
-"""The words of the language: what is executable, and what is known but refused as not built."""
+"""The words of the language: prices, position fields, timeframes; what an id may not be."""
 
 from __future__ import annotations
 
+from engine.play.ast import Type
 from engine.play.grammar import KEYWORDS
 from engine.timeframe import Timeframe
 
-#: Columns of a bar that expressions may name.
-PRICES = ("open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4")
+#: What a bar states, and its type.
+PRICES = {
+    "open": Type.FLOAT,
+    "high": Type.FLOAT,
+    "low": Type.FLOAT,
+    "close": Type.FLOAT,
+    "volume": Type.FLOAT,
+    "hl2": Type.FLOAT,
+    "hlc3": Type.FLOAT,
+    "ohlc4": Type.FLOAT,
+    "turnover": Type.FLOAT,
+    "mark_close": Type.FLOAT,
+    "index_close": Type.FLOAT,
+    "open_interest": Type.FLOAT,
+    "funding_rate": Type.FLOAT,
+    "hour": Type.INT,
+    "weekday": Type.INT,
+}
 
-#: Prices of the language that no data feeds yet.
-PRICES_NOT_BUILT = (
-    "turnover",
-    "mark_close",
-    "index_close",
-    "open_interest",
-    "funding_rate",
-    "hour",
-    "weekday",
-)
+#: Fields of ``position``, which only exit rules may read.
+POSITION_FIELDS = {
+    "bars": Type.INT,
+    "side": Type.ENUM,
+    "entry_price": Type.FLOAT,
+    "pnl_pct": Type.FLOAT,
+    "r": Type.R,
+}
+SIDES = ("long", "short", "none")
 
-FUNCTIONS = ("cross_above", "cross_below", "between", "prev")
-
-FUNCTIONS_NOT_BUILT = (
-    "near",
-    "within",
-    "held",
-    "count",
-    "bars_since",
-    "since",
-    "value_when",
-    "changed",
-    "rising",
-    "falling",
-    "highest",
-    "lowest",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "abs",
-    "if",
-    "coalesce",
-    "defined",
-)
-
-STRUCTURES_NOT_BUILT = (
-    "swing",
-    "trend",
-    "market_structure",
-    "fibonacci",
-    "zone",
-    "rolling_window",
-    "derived_zone",
-    "displacement",
-    "fair_value_gap",
-    "order_block",
-    "liquidity_zones",
-    "premium_discount",
-    "breaker_block",
-)
-
-#: The indicators of version 1; those the registry declares are executable.
-INDICATOR_NAMES = (
-    "sma",
-    "ema",
-    "wma",
-    "dema",
-    "tema",
-    "trima",
-    "zlma",
-    "kama",
-    "alma",
-    "hma",
-    "vwma",
-    "rma",
-    "linreg",
-    "rsi",
-    "cci",
-    "willr",
-    "cmo",
-    "mfi",
-    "uo",
-    "stoch",
-    "stochrsi",
-    "fisher",
-    "tsi",
-    "roc",
-    "mom",
-    "adx",
-    "dm",
-    "aroon",
-    "supertrend",
-    "psar",
-    "vortex",
-    "trix",
-    "ppo",
-    "macd",
-    "ichimoku",
-    "atr",
-    "natr",
-    "bbands",
-    "kc",
-    "donchian",
-    "squeeze",
-    "stddev",
-    "zscore",
-    "chop",
-    "obv",
-    "cmf",
-    "kvo",
-    "ad",
-    "adosc",
-    "vwap",
-    "anchored_vwap",
-    "volume_profile",
-    "anchored_volume_profile",
-    "midprice",
-    "heikin_ashi",
-    "session_levels",
-)
-
-RESERVED_IDS = frozenset((*PRICES, *PRICES_NOT_BUILT, *KEYWORDS, "position"))
+RESERVED_IDS = frozenset((*PRICES, *KEYWORDS, "position"))
 
 TIMEFRAMES = tuple(timeframe.value for timeframe in Timeframe)
 

@@ -306,9 +306,10 @@ def test_other_spellings_of_timeframes_get_a_hint(plays, written: str, guess: st
     assert f"did you mean {guess!r}" in issue.hint
 
 
-def test_faster_than_the_clock_is_not_built_and_faster_under_at_is_an_error(plays) -> None:
-    (issue,) = plays.refused_rule("close > ema(close, 20)@5m")
-    assert issue.code == "NOT_BUILT"
+def test_faster_than_the_clock_is_the_latest_and_faster_under_at_is_an_error(plays) -> None:
+    faster = plays.expression("close > ema(close, 20)@5m").args[1]
+    assert faster == At(ema(CLOSE, number("20")), Timeframe.M5, Type.FLOAT)
+    assert plays.expression("(close > ema(close, 20)@5m[2])").op == "gt"  # it changes every bar
     (issue,) = plays.refused_rule("(close > ema(close, 20)@30m)@1h")
     assert issue.code == "TIMEFRAME_MIX"
 
