@@ -1,8 +1,10 @@
 """Indicators: one declaration and one compiled kernel each.
 
-``registry.py`` gathers the declarations of the families (``averages oscillators trend
-volatility``); ``windows.py`` and ``recursions.py`` hold what kernels are made of; ``spec.py`` is
-the shape of a declaration. Imports nothing of the project but the error tree and the types.
+``registry.py`` gathers the declarations of the families (``averages weighted oscillators ranges
+trend directional trailing volatility channels squeeze volume vwap profile candles sessions``);
+``windows.py``, ``recursions.py`` and ``extremes.py`` hold what kernels are made of; ``spec.py`` is
+the shape of a declaration. Imports nothing of the project but the error tree, the types and the
+lengths of days and weeks.
 """
 
 from engine.indicators.batch import compute

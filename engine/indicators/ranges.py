@@ -26,18 +26,31 @@ from engine.indicators.spec import (
 from engine.indicators.volatility import TRUE_RANGE_CELLS, true_range
 from engine.indicators.windows import moment_cells, with_history
 
+#: Range of an RSI that is only rounding: while nothing moves both its averages fall in step.
+_RSI_FLAT = 1e-9
+
 
 @njit(cache=True, error_model="numpy")
 def place_in_range(
-    high: Vector, low: Vector, x: Vector, n: int, length: int, s: Vector, k: int, i0: int
+    high: Vector,
+    low: Vector,
+    x: Vector,
+    n: int,
+    flat: float,
+    length: int,
+    s: Vector,
+    k: int,
+    i0: int,
 ) -> None:
-    """x becomes 100 (x - lowest) / (highest - lowest); state cells: two of ``extreme_cells``."""
+    """x becomes 100 (x - lowest) / (highest - lowest), missing in a range of no more than ``flat``;
+    state cells: two of ``extreme_cells``."""
     top = np.empty(n)
     bottom = np.empty(n)
     highest(high, n, top, length, s, k, i0)
     lowest(low, n, bottom, length, s, k + extreme_cells(length), i0)
     for i in range(n):
-        x[i] = 100.0 * ratio(x[i] - bottom[i], top[i] - bottom[i])
+        reach = top[i] - bottom[i]
+        x[i] = 100.0 * (x[i] - bottom[i]) / reach if reach > flat else math.nan
 
 
 @njit(cache=True, error_model="numpy")
@@ -53,7 +66,7 @@ def willr_kernel(
         load(F, ins[0], start, n, high)
         load(F, ins[1], start, n, low)
         load(F, ins[2], start, n, x)
-        place_in_range(high, low, x, n, length, s, 0, i0 + start - lo)
+        place_in_range(high, low, x, n, 0.0, length, s, 0, i0 + start - lo)
         for i in range(n):
             x[i] -= 100.0
         store(F, outs[0], start, n, x)
@@ -75,7 +88,7 @@ def stoch_kernel(
         load(F, ins[0], start, n, high)
         load(F, ins[1], start, n, low)
         load(F, ins[2], start, n, x)
-        place_in_range(high, low, x, n, length, s, 0, at)
+        place_in_range(high, low, x, n, 0.0, length, s, 0, at)
         windows.mean(x, n, high, smooth, s, at_smooth, at)
         store(F, outs[0], start, n, high)
         windows.mean(high, n, low, signal, s, at_signal, at)
@@ -100,7 +113,7 @@ def stochrsi_kernel(
         for i in range(n):
             gains[i] = 100.0 * ratio(gains[i], gains[i] + losses[i])
             x[i] = gains[i]
-        place_in_range(gains, gains, x, n, length, s, RSI_CELLS, at)
+        place_in_range(gains, gains, x, n, _RSI_FLAT, length, s, RSI_CELLS, at)
         windows.mean(x, n, gains, smooth, s, at_smooth, at)
         store(F, outs[0], start, n, gains)
         windows.mean(gains, n, losses, signal, s, at_signal, at)
@@ -263,7 +276,7 @@ SPECS = (
     ),
     IndicatorSpec(
         name="stochrsi",
-        summary="Stochastic of the RSI, 0..100.",
+        summary="Stochastic of the RSI, 0..100; missing while the RSI stays the same.",
         formula="k = SMA(100 * (RSI - lowest RSI) / (highest RSI - lowest RSI) over length bars, "
         "k), RSI over rsi_length; d = SMA(k, d)",
         source="T. Chande and S. Kroll, The New Technical Trader (1994); TA-Lib STOCHRSI",

@@ -5,12 +5,44 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from engine.errors import IndicatorError
-from engine.indicators import averages, oscillators, ranges, trend, volatility, weighted
+from engine.indicators import (
+    averages,
+    candles,
+    channels,
+    directional,
+    oscillators,
+    profile,
+    ranges,
+    sessions,
+    squeeze,
+    trailing,
+    trend,
+    volatility,
+    volume,
+    vwap,
+    weighted,
+)
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
 
 __all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get"]
 
-_FAMILIES = (averages, oscillators, ranges, trend, volatility, weighted)
+_FAMILIES = (
+    averages,
+    candles,
+    channels,
+    directional,
+    oscillators,
+    profile,
+    ranges,
+    sessions,
+    squeeze,
+    trailing,
+    trend,
+    volatility,
+    volume,
+    vwap,
+    weighted,
+)
 
 #: Declarations by name, in the order of names.
 INDICATORS: dict[str, IndicatorSpec] = {

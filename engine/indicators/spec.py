@@ -75,11 +75,18 @@ class ParamSpec:
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
     """One output; a single-output indicator's is called ``value``. Kernels emit float64: bool and
-    event as 0 or 1, an enum as its place in ``members``, missing as NaN."""
+    event as 0 or 1, an enum as its place in ``members``, missing as NaN. ``undefined``: when the
+    output has no value though the indicator is ready (C4), in words; empty when it always has one
+    but for 0/0."""
 
     name: str
     type: Type = Type.FLOAT
     members: tuple[str, ...] = ()
+    undefined: str = ""
+
+
+def _no_time(params: Params) -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +94,22 @@ class IndicatorSpec:
     """Declaration of one indicator.
 
     ``inputs``: ``("source",)`` when the author names the source, else the bar's columns it reads
-    (``open high low close volume``; ``open_ms``, the bar's open as float64 epoch ms).
+    (``open high low close volume``; ``open_ms``, the bar's open as float64 epoch ms) and outputs
+    of structures: ``swing.high_version`` is the output ``high_version``, as float64, of the
+    structure that the play gives as the parameter ``swing`` (before all others, see
+    ``structures``); a version counts from 0, where nothing has happened yet.
     ``kernel(p, s, F, ins, outs, lo, hi, i0)``: advances state ``s`` over bars ``lo .. hi - 1`` of
     the block ``F`` (float64[rows, bars]), reading rows ``ins`` and writing every cell of rows
     ``outs``; ``p`` are the parameters in declared order, ``i0`` is the absolute index of bar
     ``lo``. An all-zero ``s`` is a fresh start. Any split of the bars gives the same bits.
     ``state_size(params)``: float64 cells of ``s``.
-    ``first_valid(params)``: index of the first bar at which every output is defined, for complete
-    input from bar 0.
+    ``first_valid(params)``: index of the first bar at which every output is ready, for complete
+    input from bar 0. Readiness is a count of bars, never the absence of NaN (C4).
     ``warmup_bars(params, weight)``: bars until the weight of how it started is below ``weight``
     (a finite window: its length).
-    ``history_dependent``: the value depends on where history begins, however long ago.
+    ``warmup_ms(params)``: time that must have passed besides, for what follows the calendar.
+    ``history_dependent``: the value depends on where history begins, however long ago;
+    ``history_dependent_if(params)`` narrows it to some parameters.
     ``rule(params)``: what is wrong between parameters that are legal one by one, or None.
     """
 
@@ -112,12 +124,26 @@ class IndicatorSpec:
     state_size: Callable[[Params], int]
     first_valid: Callable[[Params], int]
     warmup_bars: Callable[[Params, float], int]
+    warmup_ms: Callable[[Params], int] = _no_time
     history_dependent: bool = False
+    history_dependent_if: Callable[[Params], bool] | None = None
     rule: Callable[[Params], str | None] | None = None
 
     @property
     def takes_source(self) -> bool:
         return self.inputs == ("source",)
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """The parameters that name a structure of the play, in the order of ``inputs``."""
+        owners = (name.partition(".")[0] for name in self.inputs if "." in name)
+        return tuple(dict.fromkeys(owners))
+
+    def depends_on_history(self, params: Params) -> bool:
+        """Whether the value with these parameters depends on where history begins."""
+        if self.history_dependent_if is None:
+            return self.history_dependent
+        return self.history_dependent and self.history_dependent_if(params)
 
     def resolve(self, given: Mapping[str, object]) -> Params:
         """Kernel parameters of ``given``, defaults filled in, in declared order.
@@ -171,6 +197,10 @@ def length_param(default: int, *, name: str = "length", low: int = 1) -> ParamSp
 
 def number_param(name: str, default: str, low: str, high: str) -> ParamSpec:
     return ParamSpec(name, "float", Decimal(default), Decimal(low), Decimal(high))
+
+
+#: Members of every direction, in the order kernels number them.
+DIRECTIONS = ("up", "down", "none")
 
 
 def outputs(*names: str) -> tuple[OutputSpec, ...]:

@@ -1,4 +1,4 @@
-"""Volatility: atr, bbands."""
+"""Volatility: true range and spread about the mean: atr, natr, chop, stddev, zscore, bbands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from numba import njit
 
 from engine.indicators import recursions, windows
 from engine.indicators.columns import TILE, load, ratio, store, tile
+from engine.indicators.elementary import log
+from engine.indicators.extremes import extreme_cells, highest, lowest
 from engine.indicators.spec import (
     Block,
     IndicatorSpec,
@@ -85,6 +87,87 @@ def atr_kernel(
 
 
 @njit(cache=True, error_model="numpy")
+def natr_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    length = int(p[0])
+    high = tile(hi - lo)
+    low = tile(hi - lo)
+    close = tile(hi - lo)
+    y = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, high)
+        load(F, ins[1], start, n, low)
+        load(F, ins[2], start, n, close)
+        true_range(high, low, close, n, y, s, 0)
+        recursions.rma(y, n, y, length, s, TRUE_RANGE_CELLS)
+        for i in range(n):
+            y[i] = 100.0 * ratio(y[i], close[i])
+        store(F, outs[0], start, n, y)
+
+
+@njit(cache=True, error_model="numpy")
+def chop_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    """State: the true range, its mean, the highest high, the lowest low."""
+    length = int(p[0])
+    at_top = TRUE_RANGE_CELLS + windows.moment_cells(length)
+    at_bottom = at_top + extreme_cells(length)
+    whole = log(float(length))
+    high = tile(hi - lo)
+    low = tile(hi - lo)
+    close = tile(hi - lo)
+    y = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        at = i0 + start - lo
+        load(F, ins[0], start, n, high)
+        load(F, ins[1], start, n, low)
+        load(F, ins[2], start, n, close)
+        true_range(high, low, close, n, y, s, 0)
+        windows.mean(y, n, close, length, s, TRUE_RANGE_CELLS, at)
+        highest(high, n, y, length, s, at_top, at)
+        lowest(low, n, high, length, s, at_bottom, at)
+        for i in range(n):
+            y[i] = 100.0 * log(ratio(close[i] * length, y[i] - high[i])) / whole
+        store(F, outs[0], start, n, y)
+
+
+@njit(cache=True, error_model="numpy")
+def stddev_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    length, ddof = int(p[0]), int(p[1])
+    x = tile(hi - lo)
+    middle = tile(hi - lo)
+    spread = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, x)
+        windows.mean_deviation(x, n, middle, spread, length, ddof, s, 0, i0 + start - lo)
+        store(F, outs[0], start, n, spread)
+
+
+@njit(cache=True, error_model="numpy")
+def zscore_kernel(
+    p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
+) -> None:
+    length, ddof = int(p[0]), int(p[1])
+    x = tile(hi - lo)
+    middle = tile(hi - lo)
+    spread = tile(hi - lo)
+    for start in range(lo, hi, TILE):
+        n = min(TILE, hi - start)
+        load(F, ins[0], start, n, x)
+        windows.mean_deviation(x, n, middle, spread, length, ddof, s, 0, i0 + start - lo)
+        for i in range(n):
+            x[i] = ratio(x[i] - middle[i], spread[i])
+        store(F, outs[0], start, n, x)
+
+
+@njit(cache=True, error_model="numpy")
 def bbands_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -114,6 +197,9 @@ def bbands_kernel(
         store(F, outs[4], start, n, x)
 
 
+#: 0: the population's deviation, divisor L; 1: the sample's, divisor L - 1.
+_DDOF = ParamSpec("ddof", "int", Decimal(0), Decimal(0), Decimal(1))
+
 SPECS = (
     IndicatorSpec(
         name="atr",
@@ -129,6 +215,61 @@ SPECS = (
         warmup_bars=lambda p, w: 1 + rma_bars(p[0], w),
     ),
     IndicatorSpec(
+        name="natr",
+        summary="Average true range in percent of the close.",
+        formula="100 * ATR(L) / close",
+        source="J. Forman (2006); TA-Lib NATR",
+        inputs=("high", "low", "close"),
+        params=(length_param(14),),
+        outputs=outputs(),
+        kernel=natr_kernel,
+        state_size=lambda p: TRUE_RANGE_CELLS + recursions.EXPONENTIAL_CELLS,
+        first_valid=lambda p: int(p[0]),
+        warmup_bars=lambda p, w: 1 + rma_bars(p[0], w),
+    ),
+    IndicatorSpec(
+        name="chop",
+        summary="Choppiness index: 100 when the range was walked over and over, near 0 in a "
+        "straight trend; missing in a range of no height.",
+        formula="100 * log(sum(true range, L) / (highest high - lowest low)) / log(L)",
+        source="E. W. Dreiss; TradingView Choppiness Index",
+        inputs=("high", "low", "close"),
+        params=(length_param(14, low=2),),
+        outputs=outputs(),
+        kernel=chop_kernel,
+        state_size=lambda p: (
+            TRUE_RANGE_CELLS + windows.moment_cells(p[0]) + 2 * extreme_cells(p[0])
+        ),
+        first_valid=lambda p: int(p[0]),
+        warmup_bars=lambda p, w: int(p[0]) + 1,
+    ),
+    IndicatorSpec(
+        name="stddev",
+        summary="Standard deviation of the last L values, of the population unless ddof is 1.",
+        formula="sqrt(sum((x - SMA(x, L))^2, L) / (L - ddof))",
+        source="TA-Lib STDDEV",
+        inputs=("source",),
+        params=(length_param(20, low=2), _DDOF),
+        outputs=outputs(),
+        kernel=stddev_kernel,
+        state_size=lambda p: windows.moment_cells(p[0]),
+        first_valid=lambda p: int(p[0]) - 1,
+        warmup_bars=lambda p, w: int(p[0]),
+    ),
+    IndicatorSpec(
+        name="zscore",
+        summary="Distance from the mean in standard deviations; missing where nothing varies.",
+        formula="(x - SMA(x, L)) / stddev(x, L, ddof)",
+        source="Stock.Indicators Standard Deviation, zScore",
+        inputs=("source",),
+        params=(length_param(20, low=2), _DDOF),
+        outputs=outputs(),
+        kernel=zscore_kernel,
+        state_size=lambda p: windows.moment_cells(p[0]),
+        first_valid=lambda p: int(p[0]) - 1,
+        warmup_bars=lambda p, w: int(p[0]),
+    ),
+    IndicatorSpec(
         name="bbands",
         summary="Bollinger bands; bandwidth in percent of the middle, percent_b 0 at the lower "
         "and 1 at the upper band (missing when they coincide).",
@@ -139,7 +280,7 @@ SPECS = (
         params=(
             length_param(20, low=2),
             number_param("std", "2", "0.01", "100"),
-            ParamSpec("ddof", "int", Decimal(0), Decimal(0), Decimal(1)),
+            _DDOF,
         ),
         outputs=outputs("lower", "middle", "upper", "bandwidth", "percent_b"),
         kernel=bbands_kernel,

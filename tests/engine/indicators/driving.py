@@ -11,28 +11,39 @@ from engine.indicators import IndicatorSpec
 
 Columns = dict[str, np.ndarray]
 
-#: Sunday 2023-01-01 12:00 UTC: weeks, months and days all turn within a few hundred hours.
-START_MS = 1_672_574_400_000
+#: Sunday 2023-01-22 12:00 UTC: weeks, months and days all turn within a few hundred hours.
+START_MS = 1_674_388_800_000
 HOUR_MS = 3_600_000
 
 
-def market(bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01) -> Columns:
-    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms.
+def market(
+    bars: int, seed: int, *, price: float = 100.0, tick: float = 0.01, lively: bool = False
+) -> Columns:
+    """Random hourly bars on a tick grid: float64[bars] open high low close volume open_ms, the
+    versions of a swing as a structure counts them, and the tick.
 
     A mean-free random walk with changing volatility, opens at the previous close, some equal
-    closes and some bars without a trade (volume 0, all four prices the last).
+    closes and some bars without a trade (volume 0, all four prices the last); ``lively``: every
+    bar trades and moves, so that nothing is 0/0.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     scale = price * 0.004 * np.where(rng.random(bars) < 0.5, 0.5, 1.5)
     steps = np.round(rng.standard_normal(bars) * scale / tick)
-    quiet = rng.random(bars) < 0.03
-    steps[quiet] = 0
+    quiet = rng.random(bars) < (0.0 if lively else 0.03)
+    steps[quiet | (lively & (steps == 0))] = 1.0 if lively else 0.0
     floor = round(price / tick * 0.2)
     ticks = np.maximum(np.round(price / tick) + np.cumsum(steps), floor)
     open_ticks = np.concatenate([[np.round(price / tick)], ticks[:-1]])
     above = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
     below = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
+    highs = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)
+    lows = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)
     return {
+        "swing.high_version": highs,
+        "swing.low_version": lows,
+        "swing.version": highs + lows,
+        "swing.pair_version": np.minimum(highs, lows),
+        "tick": np.full(bars, tick),
         "open": open_ticks * tick,
         "high": (np.maximum(open_ticks, ticks) + above) * tick,
         "low": np.maximum(np.minimum(open_ticks, ticks) - below, 1) * tick,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.indicators import compute
+from engine.indicators import compute, get
+from tests.engine.indicators.driving import market, rows_of
 
 NAN = np.nan
 
@@ -117,7 +118,7 @@ def test_a_missing_bar_empties_the_windows_that_hold_it(hole: float) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["ema", "rma", "rsi", "macd"])
+@pytest.mark.parametrize("name", ["ema", "rma", "rsi", "macd", "cmo", "tsi", "ppo", "trix"])
 def test_a_missing_bar_is_passed_over_by_what_remembers(name: str) -> None:
     """Missing on its bar; the rest as if that bar had never been."""
     x = 100 + np.cumsum(np.random.default_rng(3).standard_normal(200))
@@ -128,15 +129,42 @@ def test_a_missing_bar_is_passed_over_by_what_remembers(name: str) -> None:
         assert np.delete(column, 120).tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("column", ["high", "low", "close"])
-def test_atr_passes_over_a_bar_with_anything_missing(column: str) -> None:
-    close = 100 + np.cumsum(np.random.default_rng(3).standard_normal(60))
-    bars = {"high": close + 1, "low": close - 1, "close": close}
-    holed = {name: np.insert(values, 30, 50.0) for name, values in bars.items()}
-    holed[column][30] = NAN
-    ours = compute("atr", holed, length=5)["value"]
-    assert np.isnan(ours[30])
-    assert np.delete(ours, 30).tobytes() == compute("atr", bars, length=5)["value"].tobytes()
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ad",
+        "adosc",
+        "adx",
+        "anchored_vwap",
+        "atr",
+        "dm",
+        "heikin_ashi",
+        "kc",
+        "kvo",
+        "natr",
+        "obv",
+        "psar",
+        "session_levels",
+        "supertrend",
+        "vwap",
+    ],
+)
+def test_what_remembers_passes_over_a_bar_with_anything_missing(name: str) -> None:
+    """As if that bar had never been; but adxr, which looks back by bars."""
+    spec = get(name)
+    bars = market(90, 3)
+    given = dict(zip(spec.inputs, rows_of(spec, bars), strict=True))
+    plain = compute(name, given)
+    for column in spec.inputs:
+        if column == "open_ms" or "." in column:
+            continue
+        holed = {n: np.insert(x, 50, x[49]) for n, x in given.items()}
+        holed[column][50] = NAN
+        for output, ours in compute(name, holed).items():
+            if output in ("adxr", "bars_since_anchor"):
+                continue
+            assert np.isnan(ours[50])
+            assert np.delete(ours, 50).tobytes() == plain[output].tobytes(), (column, output)
 
 
 def test_long_windows_hold_their_precision() -> None:

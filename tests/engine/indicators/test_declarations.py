@@ -15,6 +15,7 @@ from tests.engine.indicators.driving import defaults, market, rows_of
 
 EVERY = pytest.mark.parametrize("spec", INDICATORS.values(), ids=INDICATORS.keys())
 BAR_COLUMNS = {"open", "high", "low", "close", "volume", "open_ms"}
+SWING_OUTPUTS = {"high_version", "low_version", "version", "pair_version"}
 
 
 def given(spec: IndicatorSpec) -> dict[str, np.ndarray]:
@@ -33,7 +34,13 @@ def test_declaration_is_complete(spec: IndicatorSpec) -> None:
     assert spec.summary.endswith(".")
     assert spec.formula
     assert spec.source
-    assert spec.takes_source or set(spec.inputs) <= BAR_COLUMNS
+    columns = {name for name in spec.inputs if "." not in name}
+    assert spec.takes_source or columns <= BAR_COLUMNS
+    for name in set(spec.inputs) - columns:
+        structure, _, output = name.partition(".")
+        assert structure in spec.structures
+        assert output in SWING_OUTPUTS
+    assert not set(spec.structures) & {param.name for param in spec.params}
     names = [output.name for output in spec.outputs]
     assert names
     assert len(set(names)) == len(names)

@@ -10,7 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.indicators import INDICATORS, IndicatorSpec, ParamSpec
-from tests.engine.indicators.driving import advance, defaults, market, same_bits, shifted
+from engine.play.ast import Type
+from tests.engine.indicators.driving import (
+    HOUR_MS,
+    advance,
+    defaults,
+    market,
+    same_bits,
+    shifted,
+)
 
 EVERY = pytest.mark.parametrize("spec", INDICATORS.values(), ids=INDICATORS.keys())
 PROPERTY = settings(
@@ -112,15 +120,15 @@ def test_earlier_history_changes_nothing_after_the_warm_up(
     from the first bar, the seed itself takes up to ``length`` of them (a factor e to e^2 per
     average in a chain).
     """
-    if spec.history_dependent:
-        return
     params = data.draw(legal_params(spec))
+    if spec.depends_on_history(params):
+        return
     columns = market(2500, data.draw(st.integers(0, 99)))
     skipped = data.draw(st.integers(1, 300))
     whole, _ = advance(spec, params, columns)
     later, _ = advance(spec, params, shifted(columns, skipped), first_bar=skipped)
     if finite_window(spec, params):
-        warm = spec.warmup_bars(params, 1e-3) - 1
+        warm = max(spec.warmup_bars(params, 1e-3) - 1, spec.warmup_ms(params) // HOUR_MS)
         assert same_bits(whole[:, skipped + warm :], later[:, warm:])
         return
     for weight in (1e-6, 1e-9):
@@ -138,17 +146,17 @@ def test_earlier_history_changes_nothing_after_the_warm_up(
 @PROPERTY
 @given(data=st.data())
 def test_first_valid_is_where_every_output_begins(spec: IndicatorSpec, data: st.DataObject) -> None:
+    """But for what is declared undefined at times: that is ready, and may begin later (C4)."""
     params = data.draw(legal_params(spec))
     first = spec.first_valid(params)
-    columns = market(first + 200, data.draw(st.integers(0, 99)))
-    for name, column in columns.items():  # no bar without a trade: nothing is 0/0
-        if name == "volume":
-            column[column == 0.0] = 1.0
+    columns = market(first + 200, data.draw(st.integers(0, 99)), lively=True)
     out, _ = advance(spec, params, columns)
     if first > 0:
         assert np.isnan(out[:, first - 1]).any()
     starts = [np.argmax(~np.isnan(row)) if (~np.isnan(row)).any() else len(row) for row in out]
-    assert max(starts) == first
+    always = [start for start, o in zip(starts, spec.outputs, strict=True) if not o.undefined]
+    assert max(always, default=first) == first
+    assert max(starts) >= first
     assert spec.warmup_bars(params, 1e-3) >= first + 1
 
 
@@ -187,8 +195,14 @@ def other_values(param: ParamSpec) -> list[object]:
     ids=lambda x: x.name,
 )
 def test_m11_every_parameter_matters(spec: IndicatorSpec, param: ParamSpec) -> None:
-    """Covers M11: a legal value other than the default changes the output."""
-    columns = market(900, 3)
+    """Covers M11: a legal value other than the default changes the output.
+
+    The swing falls silent half-way, so that an anchor grows older than any default length.
+    """
+    columns = market(1200, 3)
+    for name in columns:
+        if name.startswith("swing."):
+            columns[name][400:] = columns[name][400]
     plain, _ = advance(spec, defaults(spec), columns)
     values = other_values(param)
     assert values
@@ -197,6 +211,23 @@ def test_m11_every_parameter_matters(spec: IndicatorSpec, param: ParamSpec) -> N
         if spec.rule is None or spec.rule(params) is None:
             changed, _ = advance(spec, spec.resolve({param.name: value}), columns)
             assert not same_bits(plain, changed), f"{param.name}={value}"
+
+
+@EVERY
+def test_outputs_are_of_their_declared_type(spec: IndicatorSpec) -> None:
+    """Bool and event 0 or 1, an enum the place of a member, an int whole."""
+    out, _ = advance(spec, defaults(spec), market(900, 6))
+    for output, column in zip(spec.outputs, out, strict=True):
+        seen = set(column[~np.isnan(column)].tolist())
+        assert seen
+        if output.type in (Type.BOOL, Type.EVENT):
+            assert seen <= {0.0, 1.0}
+        elif output.type is Type.ENUM:
+            assert seen <= set(range(len(output.members)))
+        elif output.type is Type.INT:
+            assert all(value.is_integer() for value in seen)
+        else:
+            assert output.type is Type.FLOAT
 
 
 @EVERY
