@@ -50,6 +50,8 @@ def engine_lines(file: Path, market: Market) -> list[str]:
             price = Decimal(repr(float(bars.close[hi - 1])))
             for action in decision.action.split("+"):
                 side = {"enter_long": 1, "enter_short": -1}.get(action, 0)
+                if side and not play.rule(action.replace("enter", "exit")):
+                    continue  # never held: no rule leaves it
                 change = side if side else -held if action.startswith("exit") else 0
                 if change:
                     word = "buy" if change > 0 else "sell"

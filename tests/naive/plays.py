@@ -1,7 +1,8 @@
 """A play's decisions over one-minute bars, bar by bar, with fills assumed at each decision close.
 
 An entry counts as filled at the close it was decided on, at that close's price, and so does an
-exit: stops, targets and the order book are the exchange's, not the language's.
+exit: stops, targets and the order book are the exchange's, not the language's. A side that the
+play has no rule to leave is never held here.
 """
 
 from __future__ import annotations
@@ -367,6 +368,7 @@ class Evaluation:
             if new:
                 actions.append(f"enter_{names[new]}")
                 rules.append(enters[new])
-                holding.side, holding.entry_bar = new, i
-                holding.entry_price = float(self.clock["close"].iloc[i])
+                if self.play.rule(f"exit_{names[new]}"):
+                    holding.side, holding.entry_bar = new, i
+                    holding.entry_price = float(self.clock["close"].iloc[i])
         return Decided(ts_ms, "+".join(actions), "+".join(rules)) if actions else None
