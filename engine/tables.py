@@ -37,9 +37,12 @@ class _Table:
         self._arrays: list[pa.Array] = []
 
     def add(self, name: str, unit: str, values: Any) -> None:
-        """A number column; NaN in a float column is null: not there."""
-        array = pa.array(values, from_pandas=True)
-        self._put(name, array, unit)
+        """A number column without a missing value."""
+        self._put(name, pa.array(values), unit)
+
+    def missing(self, name: str, unit: str, values: Float64) -> None:
+        """A float column in which NaN is null: not there."""
+        self._put(name, pa.array(values, from_pandas=True), unit)
 
     def optional(self, name: str, unit: str, values: Int64, there: npt.NDArray[np.bool_]) -> None:
         """An integer column that is null where ``there`` is false."""
@@ -118,7 +121,7 @@ def orders_table(rows: Int64, ledger: Ledger, ids: RuleIds) -> pa.Table:
         ("reference_price", OrderRow.REFERENCE_UNITS),
         ("price", OrderRow.PRICE_UNITS),
     ):
-        table.add(name, "usdt", ledger.price(column[at]))
+        table.missing(name, "usdt", ledger.price(column[at]))
         table.optional(f"{name}_e8", "usdt*1e-8", column[at] * ledger.price_e8, column[at] >= 0)
     for name in ("new_ms", "accepted_ms", "triggered_ms", "done_ms"):
         times = column[OrderRow[name.upper()]]
@@ -194,8 +197,8 @@ def trades_table(rows: Int64, ledger: Ledger, symbol: str, ids: RuleIds) -> pa.T
     table.add("mfe_pct", "pct", np.maximum(0.0, 100.0 * side * (with_us - entry) / entry))
     risk = column[TradeRow.RISK_UNITS].astype(np.float64) * lots * ledger.value_e8
     risk[column[TradeRow.RISK_UNITS] <= 0] = np.nan
-    table.add("r", "R", gross / risk)
-    table.add("r_net", "R", net / risk)
+    table.missing("r", "R", gross / risk)
+    table.missing("r_net", "R", net / risk)
     words, starts = _rule_words(ids)
     for name, at, kinds in (
         ("entry_rule", TradeRow.ENTRY_RULE, (2, 3)),
@@ -222,10 +225,10 @@ def ledger_table(rows: Int64, ledger: Ledger) -> pa.Table:
         ident = column[LedgerRow[name.upper()]]
         table.optional(name, "id", ident, ident >= 0)
     table.add("qty_lots", "lots", column[LedgerRow.LOTS])
-    table.add("price", "usdt", ledger.price(column[LedgerRow.PRICE_UNITS]))
+    table.missing("price", "usdt", ledger.price(column[LedgerRow.PRICE_UNITS]))
     rate = column[LedgerRow.RATE_E8]
     is_funding = column[LedgerRow.KIND] == LedgerKind.FUNDING
-    table.add("rate", "fraction", np.where(is_funding, rate / E8, np.nan))
+    table.missing("rate", "fraction", np.where(is_funding, rate / E8, np.nan))
     table.optional("rate_e8", "fraction*1e-8", rate, is_funding)
     return table.build()
 
