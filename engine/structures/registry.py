@@ -5,16 +5,43 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from engine.errors import StructureError
-from engine.structures import swing
+from engine.structures import (
+    breakers,
+    displacement,
+    fibonacci,
+    gaps,
+    liquidity,
+    market_structure,
+    order_blocks,
+    premium_discount,
+    rolling_window,
+    swing,
+    swing_zones,
+    trend,
+)
 from engine.structures.spec import StructureSpec
 
 __all__ = ["STRUCTURES", "StructureSpec", "get"]
 
-_DETECTORS = (swing,)
+_SPECS = (
+    swing.SPEC,
+    trend.SPEC,
+    market_structure.SPEC,
+    fibonacci.SPEC,
+    swing_zones.ZONE,
+    rolling_window.SPEC,
+    swing_zones.DERIVED_ZONE,
+    displacement.SPEC,
+    gaps.SPEC,
+    order_blocks.SPEC,
+    liquidity.SPEC,
+    premium_discount.SPEC,
+    breakers.SPEC,
+)
 
 #: Declarations by name, in the order of names.
 STRUCTURES: dict[str, StructureSpec] = {
-    spec.name: spec for spec in sorted((d.SPEC for d in _DETECTORS), key=lambda s: s.name)
+    spec.name: spec for spec in sorted(_SPECS, key=lambda s: s.name)
 }
 
 

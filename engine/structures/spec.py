@@ -10,7 +10,7 @@ from. The play loader, the feature compiler, the generated reference and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -168,15 +168,8 @@ class StructureSpec:
         PARAM_MISSING, PARAM_INVALID); nothing falls back.
         """
         where = f"structure {self.name}"
-        names = [param.name for param in self.params]
-        for name in given:
-            if name not in names:
-                raise StructureError(
-                    f"unknown parameter {name}",
-                    where=where,
-                    hint=_nearest(name, [a.name for a in self.arguments], "parameters"),
-                    code="PARAM_UNKNOWN",
-                )
+        names = [argument.name for argument in self.arguments]
+        self._refuse_unknown(given, [param.name for param in self.params], names, "parameter")
         scalars: list[float] = []
         ratios: tuple[float, ...] = ()
         for param in self.params:
@@ -203,16 +196,8 @@ class StructureSpec:
     def check_sources(self, given: Sequence[str], params: Params) -> None:
         """Raises StructureError (SOURCE_UNKNOWN, SOURCE_MISSING) unless the named sources are the
         ones these parameters need."""
-        where = f"structure {self.name}"
         names = [source.name for source in self.sources]
-        for name in given:
-            if name not in names:
-                raise StructureError(
-                    f"unknown source {name}",
-                    where=where,
-                    hint=_nearest(name, names, "sources"),
-                    code="SOURCE_UNKNOWN",
-                )
+        self._refuse_unknown(given, names, names, "source")
         for source in self.sources:
             if source.name in given:
                 continue
@@ -223,15 +208,25 @@ class StructureSpec:
                 what = f"a {source.structure}" if source.structure else "a series"
                 raise StructureError(
                     f"source {source.name} is missing" + (f": {reason}" if reason else ""),
-                    where=where,
+                    where=f"structure {self.name}",
                     hint=f"give it {what}, {source.name}=NAME",
                     code="SOURCE_MISSING",
                 )
 
-
-def _nearest(name: str, names: Sequence[str], what: str) -> str:
-    close = get_close_matches(name, names, 1)
-    return (f"did you mean {close[0]}? " if close else "") + f"{what}: {', '.join(names) or 'none'}"
+    def _refuse_unknown(
+        self, given: Iterable[str], known: Sequence[str], offered: Sequence[str], what: str
+    ) -> None:
+        for name in given:
+            if name in known:
+                continue
+            close = get_close_matches(name, offered, 1)
+            raise StructureError(
+                f"unknown {what} {name}",
+                where=f"structure {self.name}",
+                hint=(f"did you mean {close[0]}? " if close else "")
+                + f"{what}s: {', '.join(offered) or 'none'}",
+                code="PARAM_UNKNOWN" if what == "parameter" else "SOURCE_UNKNOWN",
+            )
 
 
 def typed(output: OutputSpec, value: float) -> float | int | bool | str | None:
@@ -239,12 +234,12 @@ def typed(output: OutputSpec, value: float) -> float | int | bool | str | None:
     if value != value:
         return None
     if output.type in (Type.BOOL, Type.EVENT):
-        return value != 0.0
+        return bool(value != 0.0)
     if output.type is Type.INT:
         return int(value)
     if output.type is Type.ENUM:
         return output.members[int(value)]
-    return value
+    return float(value)
 
 
 def floats(*names: str) -> tuple[OutputSpec, ...]:

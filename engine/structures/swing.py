@@ -8,6 +8,7 @@ from numba import njit
 
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
 from engine.structures import pairs
+from engine.structures.cells import cell
 from engine.structures.pairs import HIGH, LOW
 from engine.structures.spec import (
     SourceSpec,
@@ -41,7 +42,10 @@ _LOW = _HIGH + 5
 _BEGUN, _EXTREME, _EXTREME_BAR, _OPPOSITE = range(4)
 _TOP = _LOW + 5
 _BOTTOM = _TOP + 4
-_RINGS = _BOTTOM + 4
+# Before the first leg: the extremes since the running extreme of the other side.
+_TOP_AFTER = _BOTTOM + 4
+_BOTTOM_AFTER = _TOP_AFTER + 4
+_RINGS = _BOTTOM_AFTER + 4
 
 
 @njit(cache=True, error_model="numpy")
@@ -119,40 +123,58 @@ def _extend(s: Vector, k: int, sign: float, value: float, other: float, bar: flo
 
 
 @njit(cache=True, error_model="numpy")
+def _follow(
+    s: Vector, k: int, sign: float, value: float, other: float, bar: float, anew: bool
+) -> None:
+    """Moves an extreme on that is followed from the bar after another one was set."""
+    if anew:
+        s[k + _BEGUN] = 0.0
+    else:
+        _extend(s, k, sign, value, other, bar)
+
+
+@njit(cache=True, error_model="numpy")
 def _turned(s: Vector, high: float, low: float, threshold: float, bar: float) -> float:
     """Advances the zigzag by one bar: HIGH or LOW where that extreme is now a pivot, else 0.
 
-    The first leg needs more than the threshold, a reversal the threshold; the leg that begins
-    runs from this bar.
+    The first leg needs more than the threshold, a reversal the threshold. In a leg the other
+    side's running extreme is followed from the bar after the leg's own was set, so that the next
+    leg has its extreme since the pivot.
     """
     if s[_LEG] == 0.0:
         set_top = _extend(s, _TOP, HIGH, high, low, bar)
         set_bottom = _extend(s, _BOTTOM, LOW, low, high, bar)
+        _follow(s, _TOP_AFTER, HIGH, high, low, bar, set_bottom)
+        _follow(s, _BOTTOM_AFTER, LOW, low, high, bar, set_top)
         up = threshold > 0.0 and not set_bottom and high - s[_BOTTOM + _EXTREME] > threshold
         down = threshold > 0.0 and not set_top and s[_TOP + _EXTREME] - low > threshold
         if up == down:
             return 0.0
-        turn = LOW if up else HIGH
-    elif s[_LEG] == HIGH:
-        if _extend(s, _TOP, HIGH, high, low, bar):
-            return 0.0
-        if not (threshold > 0.0 and s[_TOP + _EXTREME] - low >= threshold):
-            return 0.0
-        turn = HIGH
-    else:
-        if _extend(s, _BOTTOM, LOW, low, high, bar):
-            return 0.0
-        if not (threshold > 0.0 and high - s[_BOTTOM + _EXTREME] >= threshold):
-            return 0.0
-        turn = LOW
+        return LOW if up else HIGH
+    leg = s[_LEG]
+    own, other = (_TOP, _BOTTOM) if leg == HIGH else (_BOTTOM, _TOP)
+    ahead, behind = (high, low) if leg == HIGH else (low, high)
+    set_own = _extend(s, own, leg, ahead, behind, bar)
+    _follow(s, other, -leg, behind, ahead, bar, set_own)
+    if set_own:
+        return 0.0
+    back = leg * (s[own + _EXTREME] - behind)
+    return float(leg) if threshold > 0.0 and back >= threshold else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _begin_leg(s: Vector, turn: float, high: float, low: float, bar: float) -> None:
+    """The leg after the pivot ``turn``: its extreme is the other side's since the pivot."""
+    pivot, leg = (_TOP, _BOTTOM) if turn == HIGH else (_BOTTOM, _TOP)
+    behind, ahead = (high, low) if turn == HIGH else (low, high)
+    if s[_LEG] == 0.0:
+        after = _BOTTOM_AFTER if turn == HIGH else _TOP_AFTER
+        for j in range(4):
+            s[leg + j] = s[after + j]
     s[_LEG] = -turn
-    k = _BOTTOM if turn == HIGH else _TOP
-    s[k + _BEGUN] = 0.0
-    if turn == HIGH:
-        _extend(s, k, LOW, low, high, bar)
-    else:
-        _extend(s, k, HIGH, high, low, bar)
-    return turn
+    s[pivot + _BEGUN] = 0.0
+    if s[leg + _EXTREME_BAR] < bar:
+        _extend(s, pivot, turn, behind, ahead, bar)
 
 
 @njit(cache=True, error_model="numpy")
@@ -242,6 +264,7 @@ def _zigzag_bar(
     k = _TOP if turn == HIGH else _BOTTOM
     block = _HIGH if turn == HIGH else _LOW
     taken = _accept(p, s, block, turn, s[k + _EXTREME], s[k + _EXTREME_BAR], s[k + _OPPOSITE], atr)
+    _begin_leg(s, turn, high, low, bar)
     return taken and turn == HIGH, taken and turn == LOW
 
 
@@ -252,12 +275,9 @@ def swing_kernel(
     """Rows read: high, low, atr (or -1)."""
     for i in range(lo, hi):
         bar = float(i0 + i - lo)
-        high, low = F[ins[0], i], F[ins[1], i]
-        if not (high - high == 0.0 and low - low == 0.0):
+        high, low, atr = cell(F, ins[0], i), cell(F, ins[1], i), cell(F, ins[2], i)
+        if not (high == high and low == low):
             high = low = math.nan
-        atr = F[ins[2], i] if ins[2] >= 0 else math.nan
-        if atr - atr != 0.0:
-            atr = math.nan
         _keep_since(s, high, low)
         if p[_MODE] == _FRACTAL:
             new_high, new_low = _fractal_bar(p, s, high, low, atr, bar)
@@ -300,9 +320,10 @@ SPEC = StructureSpec(
     "pivots mirror. A window with a missing bar has none. Zigzag: highest high and lowest low "
     "from the start until price is more than atr_mult * ATR away from one of them (from both on "
     "one bar: neither), which is the first pivot; then a leg runs to its extreme and turns on the "
-    "bar that lies atr_mult * ATR or more behind it; the new leg starts from that bar. The bar "
-    "that sets an extreme cannot reverse it; the first of equal extremes stands; ATR is that of "
-    "the bar, and nothing turns while it is missing or 0. left and right are not read. "
+    "bar that lies atr_mult * ATR or more behind it; the next leg has its extreme since that "
+    "pivot (where ATR fell after that extreme, the leg after it is followed from the turn on). "
+    "The bar that sets an extreme cannot reverse it; the first of equal extremes stands; ATR is "
+    "that of the bar, and nothing turns while it is missing or 0. left and right are not read. "
     "Filters: the first pivot of a kind always passes, later ones lie min_move_atr * ATR (of the "
     "confirmation bar) and min_move_pct percent or more from the last one of their kind, and are "
     "refused while that ATR is missing; with alternate, a pivot of the same kind as the last one "
