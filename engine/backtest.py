@@ -28,10 +28,11 @@ from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import ConfigError, DataError
 from engine.exchange.codes import OrderState, Refusal
-from engine.exchange.instrument import Instrument
+from engine.exchange.instrument import MAX_LOTS, Instrument
 from engine.exchange.layout import DecisionRow, FillRow, OrderRow, State, Table, TradeRow
 from engine.exchange.prices import price_columns
-from engine.exchange.simulator import SimulatedExchange, terms_of
+from engine.exchange.simulator import NO_VOLUME, SimulatedExchange
+from engine.exchange.terms import terms_of
 from engine.features import CAPACITY, Features, compile_features
 from engine.metrics import RunFacts, compute_metrics
 from engine.play.model import Play
@@ -198,13 +199,17 @@ def run_backtest(
     bars, mark = dataset.bars, dataset.mark if config.mark == "series" else None
     prices = price_columns(bars, mark, instrument)
     scale = instrument.scale(prices.decimals, prices.largest)
-    terms = terms_of(play.risk, config, scale, instrument.qty_step)
-    features = Features(
-        compile_features(play, dataset.base_timeframe, float(config.warmup_weight)), block_bars
+    terms = terms_of(play, config, instrument, scale)
+    plan = compile_features(
+        play,
+        dataset.base_timeframe,
+        float(config.warmup_weight),
+        tick_size=instrument.tick_size,
     )
+    features, fed = Features(plan, block_bars), dataset.fed_bars(plan.columns)
     begin = int(np.searchsorted(bars.open_ms, dataset.since_ms))
     for lo in range(0, begin, block_bars):
-        features.advance(bars, lo, min(lo + block_bars, begin))
+        features.advance(fed, lo, min(lo + block_bars, begin))
 
     funding_ms, funding_rate_e8 = _funding(dataset, config)
     exchange = SimulatedExchange(
@@ -215,12 +220,13 @@ def run_backtest(
         points=np.empty((4, _clock_closes(dataset, play) + 1), np.int64),
         funding_ms=funding_ms,
         funding_rate_e8=funding_rate_e8,
+        volume_lots=_fillable(bars, config, instrument),
     )
     exchange.open_account(int(config.equity * tables.E8), dataset.since_ms)
     values = []
     for lo in range(begin, len(bars), block_bars):
         hi = min(lo + block_bars, len(bars))
-        block = features.advance(bars, lo, hi)
+        block = features.advance(fed, lo, hi)
         made = exchange.step(lo, hi, block, 0)
         values.append(features.values(made[:, DecisionRow.CLOCK_INDEX]))
         if progress is not None:
@@ -246,7 +252,7 @@ def run_backtest(
     return Result(
         play=play,
         symbol=dataset.symbol,
-        status="COMPLETED",
+        status=exchange.status.name,
         flags=_flags(config, instrument, short),
         warnings=_warnings(play, instrument, features, begin),
         _raw=raw,
@@ -271,6 +277,13 @@ def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
         )
     if config.mark == "series":
         _check_mark(dataset)
+    if config.trigger_by == "index" or (config.trigger_by == "mark" and config.mark == "last"):
+        raise ConfigError(
+            f"trigger_by={config.trigger_by} without a series of {config.trigger_by} prices",
+            where="trigger_by",
+            hint="set trigger_by=last" if config.trigger_by == "index" else "set mark=series",
+            code="TRIGGER_SERIES_MISSING",
+        )
     if config.funding == "on" and dataset.funding_ms is None:
         raise DataError(
             f"no funding history of {dataset.symbol}",
@@ -290,6 +303,15 @@ def _check_mark(dataset: Dataset) -> None:
             hint="give mark bars on the fill series' grid, or set mark=last",
             code="MARK_MISSING",
         )
+
+
+def _fillable(bars: Bars, config: RunConfig, instrument: Instrument) -> Int64:
+    """Lots of each bar's volume that may fill, int64[n]; empty without a participation cap."""
+    if config.participation is None:
+        return NO_VOLUME
+    lots = bars.volume * float(config.participation / instrument.qty_step)
+    # A whole number of lots may lie a rounding error below itself.
+    return np.floor(np.minimum(lots, MAX_LOTS) + 1e-6).astype(np.int64)
 
 
 def _closes(dataset: Dataset) -> Int64:

@@ -28,13 +28,9 @@ _RATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(bps|%)")
 _RATE_UNITS = {"bps": Decimal("0.0001"), "%": Decimal("0.01")}
 
 #: Keys the design names whose behaviour does not exist yet.
-KEYS_NOT_BUILT = ("on_stop_beyond_liquidation",)
+KEYS_NOT_BUILT: tuple[str, ...] = ()
 #: Values not built, by key: what is legal until they are.
 _BUILT = {
-    "latency_ms": (0,),
-    "participation": ("none",),
-    "trigger_by": ("last",),
-    "liquidation": ("off",),
     "gaps": ("refuse",),
 }
 
@@ -105,8 +101,22 @@ def _flag(value: Any) -> Any:
     return words.get(value, value) if isinstance(value, str) else value
 
 
-def _word(value: Any) -> Any:
-    return "none" if value is None else value
+def _participation(value: Any) -> Decimal | None:
+    """A part of each bar's volume, such as 10%; ``none`` for no cap."""
+    if value is None or value == "none":
+        return None
+    text = str(value).strip()
+    share = Decimal(1) if text == "100%" else parse_rate(value)
+    if not share > 0:
+        raise ValueError("participation is none, or lies above 0 and up to 100%")
+    return share
+
+
+def _latency(value: Any) -> Any:
+    number = _decimal(value)
+    if number < 0 or number != number.to_integral_value():
+        raise ValueError("latency_ms is a whole number of milliseconds, at least 0")
+    return int(number)
 
 
 Rate = Annotated[Decimal, BeforeValidator(parse_rate)]
@@ -145,18 +155,19 @@ class RunConfig(_Section):
     fees: Fees = Field(default_factory=Fees)
     slippage: Rate = Decimal("0.0002")
     slippage_stop: Rate = Decimal("0.0005")
-    latency_ms: int = 0
+    latency_ms: Annotated[int, BeforeValidator(_latency)] = 0
     warmup_weight: Annotated[Decimal, BeforeValidator(_weight)] = Decimal("0.001")
     fill_timeframe: Annotated[str, BeforeValidator(str)] = Timeframe.M1.value
     fill: Literal["through", "touch"] = "through"
     path: Literal["pessimistic", "ohlc"] = "pessimistic"
     brackets_on_entry_bar: Annotated[bool, BeforeValidator(_flag)] = True
-    participation: Annotated[str, BeforeValidator(_word)] = "none"
+    participation: Annotated[Decimal | None, BeforeValidator(_participation)] = None
     funding: Switch = "on"
     mark: Literal["series", "last"] = "series"
     trigger_by: Literal["last", "mark", "index"] = "last"
-    liquidation: Switch = "off"
+    liquidation: Switch = "on"
     gaps: Literal["refuse", "skip", "flat"] = "refuse"
+    on_stop_beyond_liquidation: Literal["reject"] = "reject"
     end: Literal["close", "mark"] = "close"
     instrument: InstrumentOverrides = Field(default_factory=InstrumentOverrides)
 
@@ -217,12 +228,17 @@ class RunConfig(_Section):
             "fill": self.fill,
             "path": self.path,
             "brackets_on_entry_bar": self.brackets_on_entry_bar,
-            "participation": self.participation,
+            "participation": (
+                "none"
+                if self.participation is None
+                else f"{decimal_text(self.participation * 100)}%"
+            ),
             "funding": self.funding,
             "mark": self.mark,
             "trigger_by": self.trigger_by,
             "liquidation": self.liquidation,
             "gaps": self.gaps,
+            "on_stop_beyond_liquidation": self.on_stop_beyond_liquidation,
             "end": self.end,
             "instrument": {name: decimal_text(value) for name, value in self.overrides.items()},
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.bars import Bars
 from engine.exchange.instrument import Instrument
-from engine.timeframe import Timeframe
+from engine.timeframe import Timeframe, bar_indices, bar_opens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,3 +36,23 @@ class Dataset:
     funding_ms: npt.NDArray[np.int64] | None = None
     funding_rate_e8: npt.NDArray[np.int64] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def fed_bars(self, names: Collection[str]) -> Bars:
+        """The bars with those columns of ``names`` that other series of the dataset state.
+
+        ``mark_close`` is that of the mark bars, ``funding_rate`` the last with timestamp <= the
+        close (NaN before the first). A column that nothing states stays None.
+        """
+        bars = self.bars
+        mark = self.mark
+        if "mark_close" in names and bars.mark_close is None and mark is not None:
+            same_grid = np.array_equal(mark.open_ms, bars.open_ms)
+            bars = replace(bars, mark_close=mark.close) if same_grid else bars
+        if "funding_rate" in names and bars.funding_rate is None and self.funding_ms is not None:
+            assert self.funding_rate_e8 is not None
+            numbers = bar_indices(bars.open_ms, self.base_timeframe)
+            closes = bar_opens(numbers + 1, self.base_timeframe)
+            last = np.searchsorted(self.funding_ms, closes, side="right") - 1
+            rates = np.append(self.funding_rate_e8 / 1e8, np.nan)  # -1: before the first
+            bars = replace(bars, funding_rate=rates[last])
+        return bars

@@ -6,32 +6,18 @@ units; ``value_e8`` is one unit times one lot in 1e-8 USDT; the result is whole 
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.codes import SizeKind
 from engine.exchange.rounding import mul_div_floor
+from engine.kernel import kernel
 
 _E7 = 10**7
 _E8 = 10**8
 _RISK = int(SizeKind.RISK)
 _NOTIONAL = int(SizeKind.NOTIONAL)
+_MARGIN = int(SizeKind.MARGIN)
 
 
-@njit(cache=True)
-def wide_mul_div_floor(a: int, b: int, d: int) -> int:
-    """floor(a * b / d) exactly for 0 <= a, 0 <= b < 2^48 and 0 < d < 2^46, where the product of
-    the remainder would overflow too: b is taken in digits of 16 bits."""
-    r = a % d
-    quotient = 0
-    rest = 0
-    for shift in (32, 16, 0):
-        rest = rest * 65536 + r * ((b >> shift) & 65535)
-        quotient = quotient * 65536 + rest // d
-        rest = rest % d
-    return (a // d) * b + quotient
-
-
-@njit(cache=True)
+@kernel
 def cap_lots(
     free_e8: int, price: int, value_e8: int, side: int, leverage_e2: int, fee_e7: int
 ) -> int:
@@ -42,11 +28,11 @@ def cap_lots(
     # Times 1e7 L: 1e7 + f (2 L - side), with L in hundredths.
     factor = 100 * _E7 + fee_e7 * (2 * leverage_e2 - 100 * side)
     within_range = min(free_e8, (1 << 62) // leverage_e2 * 100)
-    notional = wide_mul_div_floor(within_range, _E7 * leverage_e2, factor)
+    notional = mul_div_floor(within_range, _E7 * leverage_e2, factor)
     return notional // (price * value_e8)
 
 
-@njit(cache=True)
+@kernel
 def size_lots(
     kind: int,
     amount: int,
@@ -62,8 +48,9 @@ def size_lots(
     """Lots of a new position; 0 when not even one lot is meant.
 
     ``amount``: ``risk`` the fraction of equity in 1e-8, lost if price goes from ``price`` to
-    ``stop`` (costs are outside); ``notional`` 1e-8 USDT; ``qty`` lots. Only risk sizes are capped
-    by the free balance: explicit ones are never resized.
+    ``stop`` (costs are outside); ``margin`` the fraction of the free balance in 1e-8, put up at the
+    leverage; ``notional`` 1e-8 USDT; ``qty`` lots. Only risk and margin sizes are capped by the
+    free balance: explicit ones are never resized.
     """
     if kind == _RISK:
         cap = cap_lots(free_e8, price, value_e8, side, leverage_e2, fee_e7)
@@ -73,6 +60,13 @@ def size_lots(
         if distance == 0:
             return cap
         return min(mul_div_floor(equity_e8, amount, _E8) // (distance * value_e8), cap)
+    if kind == _MARGIN:
+        cap = cap_lots(free_e8, price, value_e8, side, leverage_e2, fee_e7)
+        if free_e8 <= 0:
+            return 0
+        within_range = min(free_e8, (1 << 62) // leverage_e2 * 100)
+        notional = mul_div_floor(within_range, amount * leverage_e2, _E8 * 100)
+        return min(notional // (price * value_e8), cap)
     if kind == _NOTIONAL:
         return amount // (price * value_e8) if price > 0 else 0
     return amount

@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.exchange.codes import LedgerKind, Liquidity, OrderKind, OrderState, Reason, Refusal
+from engine.exchange.codes import (
+    Cause,
+    LedgerKind,
+    Liquidity,
+    OrderKind,
+    OrderState,
+    Reason,
+    Refusal,
+)
 from engine.exchange.instrument import Scale
 from engine.exchange.layout import FillRow, LedgerRow, OrderRow, TradeRow
 from engine.rules import action_name
@@ -129,7 +137,7 @@ def orders_table(rows: Int64, ledger: Ledger, ids: RuleIds) -> pa.Table:
     table.text("state", _words(OrderState), column[OrderRow.STATE])
     refusals = [None, *(_words(Refusal)[1:])]
     table.text("refusal", [w and w.upper() for w in refusals], column[OrderRow.REFUSAL])
-    causes = [*_words(Reason), None]
+    causes = [*_words(Cause), None]
     table.text("cause", causes, column[OrderRow.CAUSE] % len(causes))
     words, starts = _rule_words(ids)
     # Entries go by their side's entry rule, exits by the rule of the side they leave.

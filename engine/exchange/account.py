@@ -1,4 +1,4 @@
-"""The account: wallet, position, fees, margin and funding, moved by fills; all in integers.
+"""The account: wallet, position, fees and funding, moved by fills; all in integers.
 
 The wallet moves only in :func:`_book`, with a ledger row for each movement, so that
 ``initial + gross - fees + funding == wallet`` holds after every event.
@@ -6,9 +6,9 @@ The wallet moves only in :func:`_book`, with a ledger row for each movement, so 
 
 from __future__ import annotations
 
-from numba import njit
-
-from engine.exchange.codes import LedgerKind, Liquidity, OrderState, Reason
+from engine.exchange.codes import EventKind, LedgerKind, Liquidity, OrderState, Reason
+from engine.exchange.events import note
+from engine.exchange.guards import DAY_MS
 from engine.exchange.layout import (
     FillRow,
     LedgerRow,
@@ -18,13 +18,20 @@ from engine.exchange.layout import (
     Table,
     TradeRow,
 )
+from engine.exchange.margin import (
+    E7,
+    E8,
+    bankruptcy_price,
+    free_balance,
+    initial_margin,
+    reserve_for_close,
+    set_liquidation,
+)
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
-
-E7 = 10**7
-E8 = 10**8
+from engine.kernel import kernel
 
 
-@njit(cache=True)
+@kernel
 def slipped(price: int, side: int, slippage_e7: int) -> int:
     """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it."""
     if side > 0:
@@ -32,78 +39,50 @@ def slipped(price: int, side: int, slippage_e7: int) -> int:
     return mul_div_floor(price, E7 - slippage_e7, E7)
 
 
-@njit(cache=True)
-def initial_margin(P, cost):
-    """IM = cost / L, in 1e-8 USDT, rounded up."""
-    return mul_div_ceil(cost, 100, P[Param.LEVERAGE_E2])
-
-
-@njit(cache=True)
-def reserve_for_close(P, side, cost):
-    """Fee of closing at the bankruptcy price, Q BP f = cost (1 - side/L) f, rounded up."""
-    leverage = P[Param.LEVERAGE_E2]
-    fee = max(P[Param.TAKER_E7], P[Param.MAKER_E7])
-    return mul_div_ceil(cost, fee * (leverage - 100 * side), E7 * leverage)
-
-
-@njit(cache=True)
-def order_cost(P, side, cost):
-    """What an opening order ties up: initial margin and the fees of opening and closing."""
-    fee = max(P[Param.TAKER_E7], P[Param.MAKER_E7])
-    return initial_margin(P, cost) + mul_div_ceil(cost, fee, E7) + reserve_for_close(P, side, cost)
-
-
-@njit(cache=True)
-def unrealised(S, P, mark):
-    """Open profit at ``mark`` (price units), 1e-8 USDT; 0 when flat."""
-    if S[State.SIDE] == 0:
-        return 0
-    value = S[State.LOTS] * mark * P[Param.VALUE_E8]
-    return S[State.SIDE] * (value - S[State.COST_E8])
-
-
-@njit(cache=True)
+@kernel
 def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
     """Move the wallet by ``amount`` and write the ledger row."""
     S[State.WALLET_E8] += amount
     at = S[State.ROWS + Table.LEDGER]
-    row = rows[Table.LEDGER]
-    row[at, LedgerRow.LEDGER_ID] = S[State.NEXT_LEDGER]
-    row[at, LedgerRow.TS_MS] = ts
-    row[at, LedgerRow.KIND] = kind
-    row[at, LedgerRow.AMOUNT_E8] = amount
-    row[at, LedgerRow.BALANCE_E8] = S[State.WALLET_E8]
-    row[at, LedgerRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, LedgerRow.FILL_ID] = fill_id
-    row[at, LedgerRow.LOTS] = lots
-    row[at, LedgerRow.PRICE_UNITS] = price
-    row[at, LedgerRow.RATE_E8] = rate_e8
+    rows[Table.LEDGER, at, LedgerRow.LEDGER_ID] = S[State.NEXT_LEDGER]
+    rows[Table.LEDGER, at, LedgerRow.TS_MS] = ts
+    rows[Table.LEDGER, at, LedgerRow.KIND] = kind
+    rows[Table.LEDGER, at, LedgerRow.AMOUNT_E8] = amount
+    rows[Table.LEDGER, at, LedgerRow.BALANCE_E8] = S[State.WALLET_E8]
+    rows[Table.LEDGER, at, LedgerRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.LEDGER, at, LedgerRow.FILL_ID] = fill_id
+    rows[Table.LEDGER, at, LedgerRow.LOTS] = lots
+    rows[Table.LEDGER, at, LedgerRow.PRICE_UNITS] = price
+    rows[Table.LEDGER, at, LedgerRow.RATE_E8] = rate_e8
     S[State.ROWS + Table.LEDGER] = at + 1
     S[State.NEXT_LEDGER] += 1
+    note(S, rows, ts, EventKind.LEDGER, S[State.NEXT_LEDGER] - 1)
 
 
-@njit(cache=True)
-def _fill(S, P, rows, ts, order, side, lots, price, reference, fee, gross, liquidity, reason):
+@kernel
+def _fill(
+    S, P, rows, ts, order, side, lots, price, reference, fee, gross, liquidity, reason, closes
+):
     """Write a fill and book its profit and fee on account and trade."""
     at = S[State.ROWS + Table.FILLS]
-    row = rows[Table.FILLS]
     fill_id = S[State.NEXT_FILL]
-    row[at, FillRow.FILL_ID] = fill_id
-    row[at, FillRow.ORDER_ID] = order
-    row[at, FillRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, FillRow.TS_MS] = ts
-    row[at, FillRow.SIDE] = side
-    row[at, FillRow.LOTS] = lots
-    row[at, FillRow.PRICE_UNITS] = price
-    row[at, FillRow.REFERENCE_UNITS] = reference
-    row[at, FillRow.NOTIONAL_E8] = lots * price * P[Param.VALUE_E8]
-    row[at, FillRow.FEE_E8] = fee
-    row[at, FillRow.GROSS_E8] = gross
-    row[at, FillRow.LIQUIDITY] = liquidity
-    row[at, FillRow.REASON] = reason
+    rows[Table.FILLS, at, FillRow.FILL_ID] = fill_id
+    rows[Table.FILLS, at, FillRow.ORDER_ID] = order
+    rows[Table.FILLS, at, FillRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.FILLS, at, FillRow.TS_MS] = ts
+    rows[Table.FILLS, at, FillRow.SIDE] = side
+    rows[Table.FILLS, at, FillRow.LOTS] = lots
+    rows[Table.FILLS, at, FillRow.PRICE_UNITS] = price
+    rows[Table.FILLS, at, FillRow.REFERENCE_UNITS] = reference
+    rows[Table.FILLS, at, FillRow.NOTIONAL_E8] = lots * price * P[Param.VALUE_E8]
+    rows[Table.FILLS, at, FillRow.FEE_E8] = fee
+    rows[Table.FILLS, at, FillRow.GROSS_E8] = gross
+    rows[Table.FILLS, at, FillRow.LIQUIDITY] = liquidity
+    rows[Table.FILLS, at, FillRow.REASON] = reason
     S[State.ROWS + Table.FILLS] = at + 1
     S[State.NEXT_FILL] = fill_id + 1
-    if reason != Reason.ENTRY:
+    note(S, rows, ts, EventKind.FILL, fill_id)
+    if closes:
         S[State.GROSS_E8] += gross
         S[State.TRADE_GROSS_E8] += gross
         _book(S, rows, ts, LedgerKind.PNL, gross, fill_id, lots, price, -1)
@@ -112,156 +91,216 @@ def _fill(S, P, rows, ts, order, side, lots, price, reference, fee, gross, liqui
     _book(S, rows, ts, LedgerKind.FEE, -fee, fill_id, lots, price, -1)
 
 
-@njit(cache=True)
-def order_row(S, rows, order, kind, side, lots, reference, price, new, accepted, triggered, done):
-    """Write an order that has come to its end; the caller sets what differs from a plain fill.
-    Returns the row's index."""
+@kernel
+def order_row(
+    S, rows, order, trade, kind, side, lots, reference, price, new, accepted, triggered, done
+):
+    """Write an order that has come to its end; the caller sets what differs from a plain filled
+    market order. Returns the row's index."""
     at = S[State.ROWS + Table.ORDERS]
-    row = rows[Table.ORDERS]
-    row[at, OrderRow.ORDER_ID] = order
-    row[at, OrderRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, OrderRow.KIND] = kind
-    row[at, OrderRow.SIDE] = side
-    row[at, OrderRow.LOTS] = lots
-    row[at, OrderRow.REFERENCE_UNITS] = reference
-    row[at, OrderRow.PRICE_UNITS] = price
-    row[at, OrderRow.NEW_MS] = new
-    row[at, OrderRow.ACCEPTED_MS] = accepted
-    row[at, OrderRow.TRIGGERED_MS] = triggered
-    row[at, OrderRow.DONE_MS] = done
-    row[at, OrderRow.STATE] = OrderState.FILLED
-    row[at, OrderRow.REFUSAL] = 0
-    row[at, OrderRow.CAUSE] = -1
-    row[at, OrderRow.RULE] = -1
+    rows[Table.ORDERS, at, OrderRow.ORDER_ID] = order
+    rows[Table.ORDERS, at, OrderRow.TRADE_ID] = trade
+    rows[Table.ORDERS, at, OrderRow.KIND] = kind
+    rows[Table.ORDERS, at, OrderRow.SIDE] = side
+    rows[Table.ORDERS, at, OrderRow.LOTS] = lots
+    rows[Table.ORDERS, at, OrderRow.REFERENCE_UNITS] = reference
+    rows[Table.ORDERS, at, OrderRow.PRICE_UNITS] = price
+    rows[Table.ORDERS, at, OrderRow.NEW_MS] = new
+    rows[Table.ORDERS, at, OrderRow.ACCEPTED_MS] = accepted
+    rows[Table.ORDERS, at, OrderRow.TRIGGERED_MS] = triggered
+    rows[Table.ORDERS, at, OrderRow.DONE_MS] = done
+    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.FILLED
+    rows[Table.ORDERS, at, OrderRow.REFUSAL] = 0
+    rows[Table.ORDERS, at, OrderRow.CAUSE] = -1
+    rows[Table.ORDERS, at, OrderRow.RULE] = -1
+    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = lots
+    rows[Table.ORDERS, at, OrderRow.TYPE] = 0
+    rows[Table.ORDERS, at, OrderRow.TIF] = 0
+    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = -1
     S[State.ROWS + Table.ORDERS] = at + 1
     return at
 
 
-@njit(cache=True)
-def open_position(S, P, rows, ts, order, side, lots, price, reference, rule):
-    """A market entry from flat: taker fee, margin set aside, a new trade begun."""
-    cost = lots * price * P[Param.VALUE_E8]
-    S[State.SIDE] = side
-    S[State.LOTS] = lots
-    S[State.COST_E8] = cost
-    S[State.MARGIN_E8] = initial_margin(P, cost) + reserve_for_close(P, side, cost)
+@kernel
+def _begin_trade(S, ts, rule, now):
+    """A new round trip begins, the last price at ``now``."""
     S[State.TRADE_ID] = S[State.NEXT_TRADE]
     S[State.NEXT_TRADE] += 1
     S[State.ENTRY_MS] = ts
-    S[State.ENTRY_LOTS] = lots
-    S[State.ENTRY_NOTIONAL_E8] = cost
+    S[State.ENTRY_LOTS] = 0
+    S[State.ENTRY_NOTIONAL_E8] = 0
     S[State.EXIT_NOTIONAL_E8] = 0
     S[State.TRADE_GROSS_E8] = 0
     S[State.TRADE_FEES_E8] = 0
     S[State.TRADE_FUNDING_E8] = 0
     S[State.TRADE_BARS] = 0
-    S[State.LOW_UNITS] = reference
-    S[State.HIGH_UNITS] = reference
+    S[State.LOW_UNITS] = now
+    S[State.HIGH_UNITS] = now
     S[State.RISK_UNITS] = -1
+    S[State.RISK_E8] = -1
     S[State.ENTRY_RULE] = rule
-    fee = mul_div_ceil(cost, P[Param.TAKER_E7], E7)
+    if S[State.TRADE_DAY] != ts // DAY_MS:
+        S[State.TRADE_DAY] = ts // DAY_MS
+        S[State.DAY_TRADES] = 0
+    S[State.DAY_TRADES] += 1
+
+
+@kernel
+def open_lots(
+    S, P, rows, ts, order, side, lots, price, reference, now, liquidity, leverage_e2, rule
+):
+    """Open or add ``lots`` on ``side``: fee, margin set aside; a new trade when flat.
+
+    ``reference`` is the unslipped price of the fill, ``now`` the last price at that moment.
+    """
+    if S[State.SIDE] == 0:
+        _begin_trade(S, ts, rule, now)
+        S[State.SIDE] = side
+        S[State.LEVERAGE_E2] = leverage_e2
+    cost = lots * price * P[Param.VALUE_E8]
+    margin = initial_margin(cost, leverage_e2)
+    S[State.LOTS] += lots
+    S[State.COST_E8] += cost
+    S[State.INITIAL_MARGIN_E8] += margin
+    S[State.MARGIN_E8] += margin + reserve_for_close(P, side, cost, leverage_e2)
+    S[State.ENTRY_LOTS] += lots
+    S[State.ENTRY_NOTIONAL_E8] += cost
+    fee_e7 = P[Param.MAKER_E7] if liquidity == Liquidity.MAKER else P[Param.TAKER_E7]
+    fee = mul_div_ceil(cost, fee_e7, E7)
     _fill(
-        S, P, rows, ts, order, side, lots, price, reference, fee, 0,
-        Liquidity.TAKER, Reason.ENTRY,
-    )  # fmt: skip
+        S, P, rows, ts, order, side, lots, price, reference, fee, 0, liquidity, Reason.ENTRY, False
+    )
+    set_liquidation(S, P)
 
 
-@njit(cache=True)
-def _bankruptcy_price(P, side, lots, cost):
-    """Price at which the initial margin is gone, rounded to a unit against the account."""
-    leverage = P[Param.LEVERAGE_E2]
-    size = lots * P[Param.VALUE_E8] * leverage
-    if side > 0:
-        return mul_div_floor(cost, leverage - 100, size)
-    return mul_div_ceil(cost, leverage + 100, size)
+@kernel
+def share(total, lots, held):
+    """The part of ``total`` that ``lots`` of ``held`` take, floored; what is left stays."""
+    return total if lots == held else mul_div_floor(total, lots, held)
 
 
-@njit(cache=True)
+@kernel
 def closing_share(S, P, lots, price, fee_e7):
-    """What closing ``lots`` of the position at ``price`` brings, and the share of the position it
-    takes: ``(gross, fee, cost, margin, settled)``.
+    """What closing ``lots`` of the position at ``price`` brings: ``(gross, fee, settled)``.
 
     A loss that with its fee would exceed its share of the position margin takes exactly that
     share, fee 0 (``settled``): the wallet never goes negative.
     """
     held = S[State.LOTS]
-    cost = mul_div_floor(S[State.COST_E8], lots, held)
-    margin = mul_div_floor(S[State.MARGIN_E8], lots, held)
+    margin = share(S[State.MARGIN_E8], lots, held)
     notional = lots * price * P[Param.VALUE_E8]
-    gross = S[State.SIDE] * (notional - cost)
+    gross = S[State.SIDE] * (notional - share(S[State.COST_E8], lots, held))
     fee = mul_div_ceil(notional, fee_e7, E7)
     if fee - gross > margin:
-        return -margin, 0, cost, margin, True
-    return gross, fee, cost, margin, False
+        return -margin, 0, True
+    return gross, fee, False
 
 
-@njit(cache=True)
-def close_position(S, P, rows, ts, order, price, reference, liquidity, reason, rule):
-    """Close the whole position at ``price``. A target (maker or marketable) fills in one piece;
-    every other close is split at the maximum market quantity, full pieces first, each with its
-    own rounded fee. Writes the trade's row when nothing is left."""
+@kernel
+def take_share(S, lots):
+    """Take ``lots`` out of the position with their share of cost, margins and shortfalls."""
+    held = S[State.LOTS]
+    for cell in (
+        State.COST_E8,
+        State.INITIAL_MARGIN_E8,
+        State.SHORTFALL_E8,
+        State.MARGIN_E8,
+    ):
+        S[cell] -= share(S[cell], lots, held)
+    S[State.LOTS] = held - lots
+
+
+@kernel
+def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason, rule, split):
+    """Close ``lots`` of the position at ``price``; ``split``: in pieces of the maximum market
+    quantity, full pieces first, each with its own rounded fee. Writes the trade's row when nothing
+    is left."""
     side = S[State.SIDE]
     fee_e7 = P[Param.MAKER_E7] if liquidity == Liquidity.MAKER else P[Param.TAKER_E7]
-    bankruptcy = _bankruptcy_price(P, side, S[State.LOTS], S[State.COST_E8])
-    while S[State.LOTS] > 0:
-        lots = S[State.LOTS]
-        if reason != Reason.TARGET:
-            lots = min(lots, P[Param.MAX_LOTS])
-        gross, fee, cost, margin, settled = closing_share(S, P, lots, price, fee_e7)
+    bankruptcy = bankruptcy_price(P, side, S[State.LOTS], S[State.COST_E8], S[State.LEVERAGE_E2])
+    while lots > 0:
+        piece = min(lots, P[Param.MAX_LOTS]) if split else lots
+        gross, fee, settled = closing_share(S, P, piece, price, fee_e7)
         shown = bankruptcy if settled else price
         _fill(
-            S, P, rows, ts, order, -side, lots, shown, reference, fee, gross,
-            Liquidity.TAKER if settled else liquidity, reason,
+            S, P, rows, ts, order, -side, piece, shown, reference, fee, gross,
+            Liquidity.TAKER if settled else liquidity, reason, True,
         )  # fmt: skip
-        S[State.LOTS] -= lots
-        S[State.COST_E8] -= cost
-        S[State.MARGIN_E8] -= margin
-        S[State.EXIT_NOTIONAL_E8] += lots * shown * P[Param.VALUE_E8]
-    S[State.SIDE] = 0
-    _trade(S, rows, side, ts, reason, rule)
+        take_share(S, piece)
+        S[State.EXIT_NOTIONAL_E8] += piece * shown * P[Param.VALUE_E8]
+        lots -= piece
+    _after_close(S, P, rows, ts, side, reason, rule)
 
 
-@njit(cache=True)
+@kernel
+def liquidate(S, P, rows, ts, order, reference):
+    """Take what is left of the position margin: no slippage, no fee, shown at the bankruptcy
+    price."""
+    side, lots = S[State.SIDE], S[State.LOTS]
+    price = bankruptcy_price(P, side, lots, S[State.COST_E8], S[State.LEVERAGE_E2])
+    _fill(
+        S, P, rows, ts, order, -side, lots, price, reference, 0, -S[State.MARGIN_E8],
+        Liquidity.TAKER, Reason.LIQUIDATION, True,
+    )  # fmt: skip
+    take_share(S, lots)
+    S[State.EXIT_NOTIONAL_E8] += lots * price * P[Param.VALUE_E8]
+    _after_close(S, P, rows, ts, side, Reason.LIQUIDATION, -1)
+
+
+@kernel
+def _after_close(S, P, rows, ts, side, reason, rule):
+    if S[State.LOTS] == 0:
+        S[State.SIDE] = 0
+        S[State.CLOSED_CLOCK] = S[State.CLOCKS]
+        _trade(S, rows, side, ts, reason, rule)
+    set_liquidation(S, P)
+
+
+@kernel
 def _trade(S, rows, side, ts, reason, rule):
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
-    row = rows[Table.TRADES]
-    row[at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
-    row[at, TradeRow.SIDE] = side
-    row[at, TradeRow.LOTS] = S[State.ENTRY_LOTS]
-    row[at, TradeRow.ENTRY_MS] = S[State.ENTRY_MS]
-    row[at, TradeRow.ENTRY_NOTIONAL_E8] = S[State.ENTRY_NOTIONAL_E8]
-    row[at, TradeRow.EXIT_MS] = ts
-    row[at, TradeRow.EXIT_NOTIONAL_E8] = S[State.EXIT_NOTIONAL_E8]
-    row[at, TradeRow.REASON] = reason
-    row[at, TradeRow.GROSS_E8] = S[State.TRADE_GROSS_E8]
-    row[at, TradeRow.FEES_E8] = S[State.TRADE_FEES_E8]
-    row[at, TradeRow.FUNDING_E8] = S[State.TRADE_FUNDING_E8]
-    row[at, TradeRow.BARS] = S[State.TRADE_BARS]
-    row[at, TradeRow.LOW_UNITS] = S[State.LOW_UNITS]
-    row[at, TradeRow.HIGH_UNITS] = S[State.HIGH_UNITS]
-    row[at, TradeRow.RISK_UNITS] = S[State.RISK_UNITS]
-    row[at, TradeRow.ENTRY_RULE] = S[State.ENTRY_RULE]
-    row[at, TradeRow.EXIT_RULE] = rule
+    rows[Table.TRADES, at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
+    rows[Table.TRADES, at, TradeRow.SIDE] = side
+    rows[Table.TRADES, at, TradeRow.LOTS] = S[State.ENTRY_LOTS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_MS] = S[State.ENTRY_MS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_NOTIONAL_E8] = S[State.ENTRY_NOTIONAL_E8]
+    rows[Table.TRADES, at, TradeRow.EXIT_MS] = ts
+    rows[Table.TRADES, at, TradeRow.EXIT_NOTIONAL_E8] = S[State.EXIT_NOTIONAL_E8]
+    rows[Table.TRADES, at, TradeRow.REASON] = reason
+    rows[Table.TRADES, at, TradeRow.GROSS_E8] = S[State.TRADE_GROSS_E8]
+    rows[Table.TRADES, at, TradeRow.FEES_E8] = S[State.TRADE_FEES_E8]
+    rows[Table.TRADES, at, TradeRow.FUNDING_E8] = S[State.TRADE_FUNDING_E8]
+    rows[Table.TRADES, at, TradeRow.BARS] = S[State.TRADE_BARS]
+    rows[Table.TRADES, at, TradeRow.LOW_UNITS] = S[State.LOW_UNITS]
+    rows[Table.TRADES, at, TradeRow.HIGH_UNITS] = S[State.HIGH_UNITS]
+    rows[Table.TRADES, at, TradeRow.RISK_UNITS] = S[State.RISK_UNITS]
+    rows[Table.TRADES, at, TradeRow.ENTRY_RULE] = S[State.ENTRY_RULE]
+    rows[Table.TRADES, at, TradeRow.EXIT_RULE] = rule
+    rows[Table.TRADES, at, TradeRow.RISK_E8] = S[State.RISK_E8]
     S[State.ROWS + Table.TRADES] = at + 1
+    note(S, rows, ts, EventKind.TRADE, S[State.TRADE_ID])
 
 
-@njit(cache=True)
+@kernel
 def charge_funding(S, P, rows, ts, mark, rate_e8):
     """One funding event: qty x mark x rate, longs pay a positive rate; paid up, received down.
 
-    A payment beyond the free balance reduces the position margin, and what exceeds both is not
-    charged; the row shows what was paid.
+    A payment beyond the free balance reduces the position margin and so moves the liquidation
+    price; what exceeds both is not charged, and the row shows what was paid.
     """
     side, lots = S[State.SIDE], S[State.LOTS]
     notional = lots * mark * P[Param.VALUE_E8]
     pays = side * rate_e8
     if pays > 0:
         due = mul_div_ceil(notional, pays, E8)
-        free = max(S[State.WALLET_E8] - S[State.MARGIN_E8], 0)
+        free = max(free_balance(S), 0)
         shortfall = min(max(due - free, 0), S[State.MARGIN_E8])
-        S[State.MARGIN_E8] -= shortfall
         amount = -min(due, free + shortfall)
+        if shortfall > 0:
+            S[State.MARGIN_E8] -= shortfall
+            S[State.SHORTFALL_E8] += shortfall
+            set_liquidation(S, P)
     else:
         amount = mul_div_floor(notional, -pays, E8)
     S[State.FUNDING_E8] += amount

@@ -1,187 +1,349 @@
-"""The stop and target of a position: their levels, their activation, their fills.
+"""The stop and the target ladder of a position: set, tightened, scaled down, fired, cancelled.
 
-A bracket belongs to the position: set at the opening fill, cancelled when the position closes.
-``BRACKETS`` is 0 (none), 1 (waiting for the bar after the fill's) or 2 (resting).
+Brackets belong to the position: the newest opening fill's whole set replaces the old one. The
+cell ``BRACKETS`` says how they stand: NONE; WAITING for the bar after the fill's; FRESH, not yet
+judged against the price at which they became active; RESTING.
 """
 
 from __future__ import annotations
 
-from numba import njit
+from engine.exchange.account import close_lots, order_row, slipped
+from engine.exchange.codes import (
+    AmountKind,
+    Cause,
+    EventKind,
+    Liquidity,
+    Moved,
+    OrderKind,
+    OrderState,
+    OrderType,
+    Reason,
+    Source,
+    StopKind,
+)
+from engine.exchange.events import emit, order_event
+from engine.exchange.layout import MAX_TARGETS, OrderRow, Param, Slot, State, Table, Term
+from engine.exchange.levels import by_distance, by_fraction, by_value, stop_level, target_level
+from engine.exchange.margin import E8
+from engine.exchange.rounding import mul_div_ceil, mul_div_floor
+from engine.kernel import kernel
 
-from engine.exchange.account import E8, close_position, order_row, slipped
-from engine.exchange.codes import Liquidity, OrderKind, OrderState, Reason, StopKind, TargetKind
-from engine.exchange.layout import OrderRow, Param, State, Table
-from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-
-NONE, WAITING, RESTING = 0, 1, 2
-
-
-@njit(cache=True)
-def stop_level(P, side, fill, measure):
-    """The stop of a position filled at ``fill``, price units on the tick grid; 0 without a stop.
-
-    Rounded against the account: long stops floor, short stops ceil. ``measure`` is the distance
-    (``DISTANCE``) or the price (``LEVEL``) taken at the decision, in units.
-    """
-    kind, tick = P[Param.STOP_KIND], P[Param.TICK_UNITS]
-    if kind == StopKind.NONE:
-        return 0
-    if side > 0:
-        if kind == StopKind.PRICE:
-            level = mul_div_floor(fill, E8 - P[Param.STOP_VALUE_E8], E8)
-        elif kind == StopKind.DISTANCE:
-            level = fill - measure
-        else:
-            level = measure
-        return max(floor_to(level, tick), tick)
-    if kind == StopKind.PRICE:
-        level = mul_div_ceil(fill, E8 + P[Param.STOP_VALUE_E8], E8)
-    elif kind == StopKind.DISTANCE:
-        level = fill + measure
-    else:
-        level = measure
-    return max(ceil_to(level, tick), tick)
+NONE, WAITING, FRESH, RESTING = 0, 1, 2, 3
 
 
-@njit(cache=True)
-def target_level(P, side, fill, risk, measure):
-    """The target of a position filled at ``fill``; 0 without one. Long targets ceil, short ones
-    floor. ``risk`` is R, the distance of the stop from the fill, in units."""
-    kind, tick = P[Param.TARGET_KIND], P[Param.TICK_UNITS]
-    if kind == TargetKind.NONE:
-        return 0
-    value = P[Param.TARGET_VALUE_E8]
-    if side > 0:
-        if kind == TargetKind.PRICE:
-            level = mul_div_ceil(fill, E8 + value, E8)
-        elif kind == TargetKind.RR:
-            level = fill + mul_div_ceil(risk, value, E8)
-        else:
-            level = fill + measure
-        return ceil_to(level, tick)
-    if kind == TargetKind.PRICE:
-        level = mul_div_floor(fill, E8 - value, E8)
-    elif kind == TargetKind.RR:
-        level = fill - mul_div_ceil(risk, value, E8)
-    else:
-        level = fill - measure
-    return max(floor_to(level, tick), tick)
-
-
-@njit(cache=True)
-def set_brackets(S, P, ts, fill):
-    """Give the position just filled at ``fill`` its stop and target."""
-    side = S[State.SIDE]
-    stop = stop_level(P, side, fill, S[State.STOP_MEASURE_UNITS])
-    risk = abs(fill - stop)
-    target = target_level(P, side, fill, risk, S[State.TARGET_MEASURE_UNITS])
-    S[State.STOP_UNITS] = stop
-    S[State.TARGET_UNITS] = target
+@kernel
+def set_brackets(S, P, rows, ts, slot, now):
+    """Give the position, just opened or added to, the brackets of the order in ``slot``; peak, R,
+    ladder and original quantity start again from the new average, the last price at ``now``."""
+    side, lots, cost = S[State.SIDE], S[State.LOTS], S[State.COST_E8]
+    term, size = S[slot + Slot.TERMS], lots * P[Param.VALUE_E8]
+    S[State.TERMS] = term
+    S[State.ORIGINAL_LOTS] = lots
+    S[State.ORIGINAL_COST_E8] = cost
+    S[State.EXTREME_UNITS] = now
+    S[State.PARTIAL_EXITS] = 0
     S[State.BRACKET_MS] = ts
     S[State.BRACKETS] = NONE
+    stop = stop_level(P, term, side, cost, size, S[slot + Slot.STOP_MEASURE_E8])
+    S[State.STOP_UNITS] = stop
+    S[State.RISK_E8] = -1
+    S[State.RISK_UNITS] = -1
     if stop > 0:
-        S[State.RISK_UNITS] = risk
-        S[State.STOP_ORDER] = S[State.NEXT_ORDER]
-        S[State.NEXT_ORDER] += 1
-        S[State.BRACKETS] = RESTING
-    if target > 0:
-        beyond = 0
-        if P[Param.TOUCH] == 0 and P[Param.TARGET_IS_MARKET] == 0:
-            beyond = P[Param.TICK_UNITS]
-        S[State.TARGET_TRIGGER_UNITS] = target + side * beyond
-        S[State.TARGET_ORDER] = S[State.NEXT_ORDER]
-        S[State.NEXT_ORDER] += 1
-        S[State.BRACKETS] = RESTING
-    if S[State.BRACKETS] == RESTING and P[Param.BRACKETS_ON_ENTRY_BAR] == 0:
+        S[State.RISK_E8] = abs(cost - stop * size)
+        S[State.RISK_UNITS] = S[State.RISK_E8] // size
+        _new_stop(S, ts)
+        _bracket_event(S, rows, ts, -1, Moved.ENTRY)
+    _set_targets(S, P, rows, ts, slot, side, cost, size)
+    if S[State.BRACKETS] == FRESH and P[Param.BRACKETS_ON_ENTRY_BAR] == 0:
         S[State.BRACKETS] = WAITING
 
 
-@njit(cache=True)
-def stop_met(S, price):
-    """Whether ``price`` has reached the stop."""
-    stop = S[State.STOP_UNITS]
-    return stop > 0 and S[State.SIDE] * (price - stop) <= 0
-
-
-@njit(cache=True)
-def target_met(S, price):
-    """Whether ``price`` has met the resting target (one tick beyond it with fill=through)."""
-    return (
-        S[State.TARGET_UNITS] > 0 and S[State.SIDE] * (price - S[State.TARGET_TRIGGER_UNITS]) >= 0
-    )
-
-
-@njit(cache=True)
-def cancel_brackets(S, rows, ts, lots, side, cause, filled):
-    """Write the brackets that did not fill as cancelled, with the reason the position closed.
-
-    ``filled`` is the order kind that closed it, ``side`` and ``lots`` are the position's.
-    """
-    if S[State.BRACKETS] == NONE:
+@kernel
+def _bracket_event(S, rows, ts, k, mover):
+    """The stop (``k`` -1) or target ``k`` came to be or was moved."""
+    if S[State.EVENTS] == 0:
         return
-    if S[State.STOP_UNITS] > 0 and filled != OrderKind.STOP:
-        at = order_row(
-            S, rows, S[State.STOP_ORDER], OrderKind.STOP, -side, lots, S[State.STOP_UNITS],
-            S[State.STOP_UNITS], S[State.BRACKET_MS], S[State.BRACKET_MS], -1, ts,
+    if k < 0:
+        emit(
+            S, rows, ts, EventKind.BRACKET, S[State.STOP_ORDER], OrderKind.STOP, 0, -1,
+            S[State.LOTS], S[State.STOP_UNITS], -1, mover, 0,
         )  # fmt: skip
-        rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
-        rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
-    if S[State.TARGET_UNITS] > 0 and filled != OrderKind.TARGET:
-        at = order_row(
-            S, rows, S[State.TARGET_ORDER], OrderKind.TARGET, -side, lots, S[State.TARGET_UNITS],
-            S[State.TARGET_UNITS], S[State.BRACKET_MS], S[State.BRACKET_MS], -1, ts,
+    else:
+        emit(
+            S, rows, ts, EventKind.BRACKET, S[State.TARGET_ORDER + k], OrderKind.TARGET,
+            S[State.TARGET_LEVEL + k], -1, S[State.TARGET_LOTS + k], S[State.TARGET_UNITS + k],
+            -1, mover, 0,
         )  # fmt: skip
-        rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
-        rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
+
+
+@kernel
+def _new_stop(S, ts):
+    S[State.STOP_MS] = ts
+    S[State.STOP_ORDER] = S[State.NEXT_ORDER]
+    S[State.NEXT_ORDER] += 1
+    if S[State.BRACKETS] == NONE:
+        S[State.BRACKETS] = FRESH
+
+
+@kernel
+def _set_targets(S, P, rows, ts, slot, side, cost, size):
+    """The ladder: percents of the original quantity, each floored to lots; what a level floors
+    away goes to the next, and a level without a lot is left out."""
+    term, lots = S[State.TERMS], S[State.ORIGINAL_LOTS]
+    percent, taken, count = 0, 0, 0
+    for k in range(P[term + Term.TARGET_COUNT]):
+        percent += P[term + Term.TARGET_CLOSE_E8 + k]
+        upto = lots if percent == E8 else mul_div_floor(lots, percent, E8)
+        if upto == taken:
+            continue
+        level = target_level(
+            P, term, k, side, cost, size, S[State.RISK_E8], S[slot + Slot.TARGET_MEASURE_E8 + k]
+        )
+        is_market = P[term + Term.TARGET_IS_MARKET + k]
+        beyond = 0 if P[Param.TOUCH] == 1 or is_market == 1 else P[Param.TICK_UNITS]
+        S[State.TARGET_UNITS + count] = level
+        S[State.TARGET_TRIGGER_UNITS + count] = level + side * beyond
+        S[State.TARGET_LOTS + count] = upto - taken
+        S[State.TARGET_IS_MARKET + count] = is_market
+        S[State.TARGET_ORDER + count] = S[State.NEXT_ORDER]
+        S[State.NEXT_ORDER] += 1
+        S[State.TARGET_LEVEL + count] = k + 1
+        S[State.BRACKETS] = FRESH
+        _bracket_event(S, rows, ts, count, Moved.ENTRY)
+        taken = upto
+        count += 1
+    S[State.TARGET_COUNT] = count
+
+
+@kernel
+def _stop_row(S, rows, ts, side, lots, reference, triggered):
+    at = order_row(
+        S, rows, S[State.STOP_ORDER], S[State.TRADE_ID], OrderKind.STOP, -side, lots, reference,
+        S[State.STOP_UNITS], S[State.STOP_MS], S[State.STOP_MS], triggered, ts,
+    )  # fmt: skip
+    rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.STOP
+    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[State.STOP_UNITS]
+    return at
+
+
+@kernel
+def _target_row(S, rows, ts, k, side, lots, reference, triggered):
+    at = order_row(
+        S, rows, S[State.TARGET_ORDER + k], S[State.TRADE_ID], OrderKind.TARGET, -side, lots,
+        reference, S[State.TARGET_UNITS + k], S[State.BRACKET_MS], S[State.BRACKET_MS], triggered,
+        ts,
+    )  # fmt: skip
+    if S[State.TARGET_IS_MARKET + k] == 1:
+        rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.STOP
+        rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[State.TARGET_UNITS + k]
+    else:
+        rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.LIMIT
+    return at
+
+
+@kernel
+def _cancelled(S, rows, ts, at, level, cause):
+    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
+    rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
+    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
+    _row_event(S, rows, ts, at, level, OrderState.CANCELLED, cause)
+
+
+@kernel
+def _row_event(S, rows, ts, at, level, state, cause):
+    """The event of the order in row ``at``."""
+    if S[State.EVENTS] == 1:
+        order_event(
+            S, rows, ts,
+            rows[Table.ORDERS, at, OrderRow.ORDER_ID], rows[Table.ORDERS, at, OrderRow.KIND],
+            level, state, rows[Table.ORDERS, at, OrderRow.LOTS],
+            rows[Table.ORDERS, at, OrderRow.PRICE_UNITS],
+            rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS], cause,
+        )  # fmt: skip
+
+
+@kernel
+def cancel_brackets(S, rows, ts, side, lots, cause):
+    """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets is
+    cancelled, the cause being what closed it."""
+    if S[State.BRACKETS] != NONE:
+        if S[State.STOP_UNITS] > 0:
+            at = _stop_row(S, rows, ts, side, lots, S[State.STOP_UNITS], -1)
+            _cancelled(S, rows, ts, at, 0, cause)
+        for k in range(S[State.TARGET_COUNT]):
+            at = _target_row(
+                S, rows, ts, k, side, S[State.TARGET_LOTS + k], S[State.TARGET_UNITS + k], -1
+            )
+            _cancelled(S, rows, ts, at, S[State.TARGET_LEVEL + k], cause)
+    S[State.STOP_UNITS] = 0
+    S[State.TARGET_COUNT] = 0
     S[State.BRACKETS] = NONE
 
 
-@njit(cache=True)
-def fire_stop(S, P, rows, ts, price):
-    """The stop fills at the worse of its trigger and ``price``, with ``slippage_stop``, taker."""
+@kernel
+def scale_down(S, rows, ts, side):
+    """After a partial close: targets never exceed the position, from the last level down."""
+    total = 0
+    for k in range(S[State.TARGET_COUNT]):
+        total += S[State.TARGET_LOTS + k]
+    excess = total - S[State.LOTS]
+    while excess > 0:
+        k = S[State.TARGET_COUNT] - 1
+        lots = S[State.TARGET_LOTS + k]
+        if lots > excess:
+            S[State.TARGET_LOTS + k] = lots - excess
+            return
+        at = _target_row(S, rows, ts, k, side, lots, S[State.TARGET_UNITS + k], -1)
+        _cancelled(S, rows, ts, at, S[State.TARGET_LEVEL + k], Cause.REDUCED)
+        S[State.TARGET_COUNT] = k
+        excess -= lots
+
+
+@kernel
+def after_close(S, rows, ts, side, lots, reason):
+    """``lots`` of a position of ``side`` have just been closed: its brackets follow."""
+    if S[State.SIDE] == 0:
+        cancel_brackets(S, rows, ts, side, lots, reason)
+    elif S[State.TARGET_COUNT] > 0:
+        scale_down(S, rows, ts, side)
+
+
+@kernel
+def fire_stop(S, P, rows, ts, now):
+    """The stop fills at the worse of its trigger and the last price ``now`` (at ``now`` when it
+    watches another series), with ``slippage_stop``, taker."""
     side, lots, stop = S[State.SIDE], S[State.LOTS], S[State.STOP_UNITS]
-    worse = min(stop, price) if side > 0 else max(stop, price)
+    worse = now
+    if P[S[State.TERMS] + Term.STOP_SOURCE] == Source.LAST:
+        worse = min(stop, now) if side > 0 else max(stop, now)
     fill = slipped(worse, -side, P[Param.SLIPPAGE_STOP_E7])
-    close_position(
-        S, P, rows, ts, S[State.STOP_ORDER], fill, worse, Liquidity.TAKER, Reason.STOP, -1
+    order_event(
+        S,
+        rows,
+        ts,
+        S[State.STOP_ORDER],
+        OrderKind.STOP,
+        0,
+        OrderState.TRIGGERED,
+        lots,
+        -1,
+        stop,
+        -1,
     )
-    order_row(
-        S, rows, S[State.STOP_ORDER], OrderKind.STOP, -side, lots, worse, stop,
-        S[State.BRACKET_MS], S[State.BRACKET_MS], ts, ts,
+    close_lots(
+        S, P, rows, ts, S[State.STOP_ORDER], lots, fill, worse, Liquidity.TAKER, Reason.STOP, -1,
+        True,
     )  # fmt: skip
-    cancel_brackets(S, rows, ts, lots, side, Reason.STOP, OrderKind.STOP)
+    at = _stop_row(S, rows, ts, side, lots, worse, ts)
+    _row_event(S, rows, ts, at, 0, OrderState.FILLED, -1)
+    S[State.STOP_UNITS] = 0
+    cancel_brackets(S, rows, ts, side, lots, Reason.STOP)
 
 
-@njit(cache=True)
-def fire_target(S, P, rows, ts, price, marketable):
-    """The target fills: resting, at its own price as maker; ``marketable`` when it became active,
-    at ``price`` with slippage but never beyond its limit, taker; as a market order, at ``price``
-    with slippage, taker."""
-    side, lots, target = S[State.SIDE], S[State.LOTS], S[State.TARGET_UNITS]
+@kernel
+def fire_target(S, P, rows, ts, k, now, marketable):
+    """Level ``k`` fills: resting, at its own price as maker; ``marketable`` when it became active,
+    at ``now`` with slippage but never beyond its limit, taker; as a market order, at ``now`` with
+    slippage, taker."""
+    side, target = S[State.SIDE], S[State.TARGET_UNITS + k]
+    lots = min(S[State.TARGET_LOTS + k], S[State.LOTS])
     liquidity, triggered, reference, fill = Liquidity.MAKER, -1, target, target
-    if P[Param.TARGET_IS_MARKET] == 1:
-        liquidity, triggered, reference = Liquidity.TAKER, ts, price
-        fill = slipped(price, -side, P[Param.SLIPPAGE_E7])
+    if S[State.TARGET_IS_MARKET + k] == 1:
+        liquidity, triggered, reference = Liquidity.TAKER, ts, now
+        fill = slipped(now, -side, P[Param.SLIPPAGE_E7])
     elif marketable:
-        liquidity, reference = Liquidity.TAKER, price
-        fill = slipped(price, -side, P[Param.SLIPPAGE_E7])
+        liquidity, reference = Liquidity.TAKER, now
+        fill = slipped(now, -side, P[Param.SLIPPAGE_E7])
         fill = max(fill, target) if side > 0 else min(fill, target)
-    close_position(
-        S, P, rows, ts, S[State.TARGET_ORDER], fill, reference, liquidity, Reason.TARGET, -1
-    )
-    order_row(
-        S, rows, S[State.TARGET_ORDER], OrderKind.TARGET, -side, lots, reference, target,
-        S[State.BRACKET_MS], S[State.BRACKET_MS], triggered, ts,
+    level = S[State.TARGET_LEVEL + k]
+    if triggered >= 0:
+        order_event(
+            S, rows, ts, S[State.TARGET_ORDER + k], OrderKind.TARGET, level, OrderState.TRIGGERED,
+            lots, -1, target, -1,
+        )  # fmt: skip
+    close_lots(
+        S, P, rows, ts, S[State.TARGET_ORDER + k], lots, fill, reference, liquidity,
+        Reason.TARGET, -1, False,
     )  # fmt: skip
-    cancel_brackets(S, rows, ts, lots, side, Reason.TARGET, OrderKind.TARGET)
+    at = _target_row(S, rows, ts, k, side, lots, reference, triggered)
+    _row_event(S, rows, ts, at, level, OrderState.FILLED, -1)
+    last = S[State.TARGET_COUNT] - 1
+    for i in range(k, last):
+        for cell in range(State.TARGET_UNITS, State.TARGET_LEVEL + 1, MAX_TARGETS):
+            S[cell + i] = S[cell + i + 1]
+    S[State.TARGET_COUNT] = last
+    after_close(S, rows, ts, side, lots, Reason.TARGET)
 
 
-@njit(cache=True)
-def activate_brackets(S, P, rows, ts, price):
-    """Brackets that become active at ``price``: what is passed already fires here, the stop
-    first, equality counting; the rest rests."""
-    S[State.BRACKETS] = RESTING
-    if stop_met(S, price):
-        fire_stop(S, P, rows, ts, price)
-    elif S[State.TARGET_UNITS] > 0 and S[State.SIDE] * (price - S[State.TARGET_UNITS]) >= 0:
-        fire_target(S, P, rows, ts, price, True)
+@kernel
+def _reached(S, P, kind, value):
+    """Whether the peak has been ``value`` (R, or a fraction of the average entry) in profit."""
+    if kind == AmountKind.NONE:
+        return True
+    size = S[State.ORIGINAL_LOTS] * P[Param.VALUE_E8]
+    profit = S[State.SIDE] * (S[State.EXTREME_UNITS] * size - S[State.ORIGINAL_COST_E8])
+    if kind == AmountKind.R:
+        return S[State.RISK_E8] >= 0 and profit >= mul_div_ceil(S[State.RISK_E8], value, E8)
+    if kind == AmountKind.POINTS:
+        return profit >= mul_div_ceil(size, value, P[Param.UNIT_E8])
+    if kind == AmountKind.ROI:
+        leverage = P[S[State.TERMS] + Term.LEVERAGE_E2]
+        return profit >= mul_div_ceil(S[State.ORIGINAL_COST_E8], value * 100, E8 * leverage)
+    return profit >= mul_div_ceil(S[State.ORIGINAL_COST_E8], value, E8)
+
+
+@kernel
+def _raise_stop(S, rows, ts, level, mover):
+    """Move the stop to ``level`` if that is tighter."""
+    stop = S[State.STOP_UNITS]
+    if stop > 0 and S[State.SIDE] * (level - stop) <= 0:
+        return
+    S[State.STOP_UNITS] = level
+    if stop == 0:
+        alone = S[State.BRACKETS] == NONE
+        _new_stop(S, ts)
+        if alone:
+            S[State.BRACKETS] = RESTING
+    _bracket_event(S, rows, ts, -1, mover)
+
+
+@kernel
+def tightens(S, P):
+    """Whether the position's stop can move at a fill bar's close."""
+    term = S[State.TERMS]
+    return S[State.SIDE] != 0 and (
+        P[term + Term.TRAIL_KIND] != StopKind.NONE
+        or P[term + Term.BREAK_EVEN_KIND] != AmountKind.NONE
+    )
+
+
+@kernel
+def tighten(S, P, rows, ts, measure_e8):
+    """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
+    the trail is a multiple of, at the last clock close, negative while unknown."""
+    term, side, peak = S[State.TERMS], S[State.SIDE], S[State.EXTREME_UNITS]
+    kind = P[term + Term.TRAIL_KIND]
+    if kind != StopKind.NONE and _reached(
+        S, P, P[term + Term.AFTER_KIND], P[term + Term.AFTER_VALUE_E8]
+    ):
+        value = P[term + Term.TRAIL_VALUE_E8]
+        if kind == StopKind.PRICE:
+            _raise_stop(S, rows, ts, by_fraction(P, peak, 1, -side, value, E8), Moved.TRAIL)
+        else:
+            distance = value
+            if kind == StopKind.DISTANCE:
+                distance = -1 if measure_e8 < 0 else mul_div_ceil(measure_e8, value, E8)
+            if distance >= 0:
+                _raise_stop(S, rows, ts, by_distance(P, peak, 1, -side, distance), Moved.TRAIL)
+    kind = P[term + Term.BREAK_EVEN_KIND]
+    if kind != AmountKind.NONE and _reached(S, P, kind, P[term + Term.BREAK_EVEN_VALUE_E8]):
+        cost = S[State.ORIGINAL_COST_E8]
+        size = S[State.ORIGINAL_LOTS] * P[Param.VALUE_E8]
+        offset = P[term + Term.OFFSET_VALUE]
+        kind = P[term + Term.OFFSET_KIND]
+        shift = mul_div_floor(cost, offset, E8) if side > 0 else -mul_div_floor(cost, offset, E8)
+        if kind == AmountKind.POINTS:
+            shift = side * mul_div_floor(size, offset, P[Param.UNIT_E8])
+        elif kind == AmountKind.R:
+            shift = side * mul_div_floor(S[State.RISK_E8], offset, E8)
+        _raise_stop(S, rows, ts, by_value(P, cost + shift, size, -side, 0), Moved.BREAK_EVEN)

@@ -33,17 +33,47 @@ def decimals_of(value: Decimal) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskTier:
+    """One step of a risk ladder: for position values up to ``cap_usdt``, the maintenance margin is
+    value x ``rate`` - ``deduction_usdt`` and the leverage at most ``max_leverage``."""
+
+    cap_usdt: Decimal
+    rate: Decimal
+    deduction_usdt: Decimal
+    max_leverage: Decimal
+
+
+def ladder_problem(tiers: tuple[RiskTier, ...]) -> str:
+    """Why a ladder is none: caps that do not rise, rates out of range, or a deduction other than
+    d_k = d_(k-1) + cap_(k-1) x (m_k - m_(k-1)); empty when it is sound."""
+    cap = rate = deduction = Decimal(0)
+    for k, tier in enumerate(tiers, 1):
+        if not tier.cap_usdt > cap or not rate <= tier.rate < 1 or not tier.max_leverage >= 1:
+            return f"tier {k}: caps and rates must rise"
+        for value, step in ((tier.rate, 8), (tier.cap_usdt, 8), (tier.max_leverage, 2)):
+            if decimals_of(value) > step:
+                return f"tier {k}: {value} is finer than the ledger"
+        expected = deduction + cap * (tier.rate - rate)
+        if tier.deduction_usdt != expected:
+            return f"tier {k}: deduction {tier.deduction_usdt} is not {expected}"
+        cap, rate, deduction = tier.cap_usdt, tier.rate, tier.deduction_usdt
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """The ledger's units for one run.
 
     A price unit is 10^-``price_decimals`` USDT and a tick ``tick_units`` of them; one unit times
-    one lot is ``value_e8`` in 1e-8 USDT. ``max_lots`` is what a single market order may hold.
+    one lot is ``value_e8`` in 1e-8 USDT. ``max_lots`` is what a single market order may hold,
+    ``fitting_lots`` what the ledger can hold at all.
     """
 
     price_decimals: int
     tick_units: int
     value_e8: int
     max_lots: int
+    fitting_lots: int
     min_lots: int
     min_notional_e8: int
 
@@ -52,13 +82,37 @@ class Scale:
         return int(10**self.price_decimals)
 
 
+def tier_row(tier: RiskTier) -> dict[str, str]:
+    """A tier under the venue's names."""
+    return {
+        "riskLimitValue": decimal_text(tier.cap_usdt),
+        "maintenanceMargin": decimal_text(tier.rate),
+        "mmDeduction": decimal_text(tier.deduction_usdt),
+        "maxLeverage": decimal_text(tier.max_leverage),
+    }
+
+
+def tier_of(row: Mapping[str, Any]) -> RiskTier:
+    """A row of the venue's risk-limit answer, which writes '' for 0; InstrumentError if it is
+    none."""
+    try:
+        values = [
+            Decimal(str(row[name] or "0")).normalize() + 0
+            for name in ("riskLimitValue", "maintenanceMargin", "mmDeduction", "maxLeverage")
+        ]
+    except (KeyError, InvalidOperation):
+        raise InstrumentError(f"{dict(row)!r} is no risk tier") from None
+    return RiskTier(*values)
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One USDT linear perpetual as the venue described it at ``valid_from_ms``.
 
     Prices in USDT, quantities in base units; ``max_qty`` and ``max_market_qty`` are None where the
     source does not state them. ``source`` says where the facts come from. ``overridden`` names the
-    fields a run config replaced. Raises InstrumentError when facts contradict each other.
+    fields a run config replaced. ``risk_tiers`` is the ladder, lowest first; empty
+    where the source does not state it. Raises InstrumentError when facts contradict each other.
     """
 
     symbol: str
@@ -75,6 +129,7 @@ class Instrument:
     launch_ms: int | None
     source: str
     overridden: tuple[str, ...] = ()
+    risk_tiers: tuple[RiskTier, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "qty_step", "min_qty", "max_leverage", "leverage_step"):
@@ -94,6 +149,9 @@ class Instrument:
                 raise self._refuse(f"{name} {value} is not a whole number of lots {self.qty_step}")
             if value < self.min_qty:
                 raise self._refuse(f"{name} {value} is below min_qty {self.min_qty}")
+        problem = ladder_problem(self.risk_tiers)
+        if problem:
+            raise self._refuse(f"risk ladder: {problem}")
         self.scale(decimals_of(self.tick_size), max_units=1)
 
     def _refuse(self, what: str, code: str = "INSTRUMENT_INVALID") -> InstrumentError:
@@ -131,6 +189,7 @@ class Instrument:
             tick_units=int(self.tick_size / unit),
             value_e8=value_e8,
             max_lots=max_lots,
+            fitting_lots=fitting,
             min_lots=int(self.min_qty / self.qty_step),
             min_notional_e8=int((self.min_notional * 10**8).to_integral_value("ROUND_CEILING")),
         )
@@ -170,6 +229,8 @@ class Instrument:
             value = getattr(self, spec.name)
             if isinstance(value, Decimal):
                 value = decimal_text(value)
+            elif spec.name == "risk_tiers":
+                value = [tier_row(tier) for tier in value]
             elif isinstance(value, tuple):
                 value = list(value)
             out[spec.name] = value
@@ -179,7 +240,7 @@ class Instrument:
     def from_dict(cls, facts: Mapping[str, Any]) -> Instrument:
         """The inverse of :meth:`to_dict`; unknown or missing keys raise InstrumentError."""
         known = {spec.name for spec in fields(cls)}
-        required = known - {"overridden"}
+        required = known - {"overridden", "risk_tiers"}
         if not required <= set(facts) <= known:
             wrong = sorted((required - set(facts)) | (set(facts) - known))
             raise InstrumentError(f"instrument facts with missing or unknown {', '.join(wrong)}")
@@ -192,4 +253,5 @@ class Instrument:
                 except InvalidOperation:
                     raise InstrumentError(f"{spec.name} {value!r} is not a number") from None
         values["overridden"] = tuple(values.get("overridden", ()))
+        values["risk_tiers"] = tuple(tier_of(row) for row in values.get("risk_tiers", ()))
         return cls(**values)

@@ -1,13 +1,22 @@
 """Where everything stands in the exchange's flat arrays, all int64.
 
-``S`` is the whole state (a copy of it is a snapshot), ``P`` the constants of a run, ``rows`` the
-output: ``rows[table, row, column]``. Units are in the names: ``_MS`` epoch ms, ``_E8`` 1e-8 USDT,
-``_UNITS`` price units, ``_LOTS`` lots. Sides are -1, 0, 1; -1 stands for "none" in ids and times.
+``S`` is the whole state (a copy of it is a snapshot): the cells of :class:`State`, then the entry
+orders that are not finished, one :class:`Slot` record each. ``P`` holds the constants of a run: the
+cells of :class:`Param`, then the risk tiers, then one :class:`Term` record for each kind of entry,
+then the fractions that exits close.
+``rows`` is the output: ``rows[table, row, column]``. Units are in the names: ``_MS`` epoch ms,
+``_E8`` 1e-8 USDT (of fractions: 1e-8), ``_UNITS`` price units, ``_LOTS`` lots. Sides are -1, 0, 1;
+-1 stands for "none" in ids and times, FAR for a price that is never reached.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+
+#: Levels of a target ladder.
+MAX_TARGETS = 5
+#: A price no series reaches, units.
+FAR = 1 << 40
 
 
 class State(IntEnum):
@@ -47,35 +56,93 @@ class State(IntEnum):
     HIGH_UNITS = 27
     RISK_UNITS = 28
     ENTRY_RULE = 29
-    # brackets
+    # brackets; R is RISK_E8 for ORIGINAL_LOTS, whose cost is ORIGINAL_COST_E8
     BRACKETS = 30
     STOP_UNITS = 31
     STOP_ORDER = 32
-    TARGET_UNITS = 33
-    TARGET_TRIGGER_UNITS = 34
-    TARGET_ORDER = 35
-    BRACKET_MS = 36
-    # what the last clock close asked for, due at the next fill bar's open
-    EXIT_DUE = 37
-    EXIT_ORDER = 38
-    EXIT_RULE = 39
-    ENTRY_DUE = 40
-    ENTRY_ORDER = 41
-    ENTRY_DUE_LOTS = 42
-    REFERENCE_UNITS = 43
-    STOP_MEASURE_UNITS = 44
-    TARGET_MEASURE_UNITS = 45
-    ENTRY_DUE_RULE = 46
-    DECIDED_MS = 47
+    STOP_MS = 33
+    BRACKET_MS = 34
+    RISK_E8 = 35
+    ORIGINAL_LOTS = 36
+    ORIGINAL_COST_E8 = 37
+    EXTREME_UNITS = 38
+    TERMS = 39
+    TARGET_COUNT = 40
+    TARGET_UNITS = 41
+    TARGET_LOTS = 46
+    TARGET_ORDER = 51
+    TARGET_TRIGGER_UNITS = 56
+    TARGET_IS_MARKET = 61
+    TARGET_LEVEL = 66
+    # bits of the exit rules that have closed their part of this position
+    PARTIAL_EXITS = 71
     # counters
-    NEXT_ORDER = 48
-    NEXT_FILL = 49
-    NEXT_TRADE = 50
-    NEXT_LEDGER = 51
-    NEXT_FUNDING = 52
+    NEXT_ORDER = 72
+    NEXT_FILL = 73
+    NEXT_TRADE = 74
+    NEXT_LEDGER = 75
+    NEXT_FUNDING = 76
+    # margin
+    INITIAL_MARGIN_E8 = 77
+    SHORTFALL_E8 = 78
+    LEVERAGE_E2 = 79
+    LIQUIDATION_UNITS = 80
+    RESERVED_E8 = 81
+    # entry orders
+    OPEN_ORDERS = 82
+    ARRIVALS = 83
+    EXITS_DUE = 84
+    VOLUME_LOTS = 85
+    # nearest triggers of last, mark and index: at or below, at or above
+    BELOW_UNITS = 86
+    ABOVE_UNITS = 89
+    # the run
+    STATUS = 92
+    CLOCKS = 93
+    TRAIL_MEASURE_E8 = 94
+    # limits on trading
+    DAY_END_MS = 95
+    DAY_EQUITY_E8 = 96
+    DAY_LOST = 97
+    TRADE_DAY = 98
+    DAY_TRADES = 99
+    CLOSED_CLOCK = 100
+    EVENTS = 101
     # rows written to the current segment, one counter for each table
-    ROWS = 53
-    SIZE = 58
+    ROWS = 102
+    SLOTS = 108
+
+
+class Slot(IntEnum):
+    """An entry that is on its way or rests, or an exit that is on its way."""
+
+    USED = 0
+    ID = 1
+    KIND = 2
+    STATE = 3
+    TYPE = 4
+    SIDE = 5
+    LOTS = 6
+    FILLED_LOTS = 7
+    LIMIT_UNITS = 8
+    TRIGGER_UNITS = 9
+    SOURCE = 10
+    TIF = 11
+    TERMS = 12
+    REFERENCE_UNITS = 13
+    NEW_MS = 14
+    ARRIVE_MS = 15
+    ACCEPTED_MS = 16
+    TRIGGERED_MS = 17
+    EXPIRE_CLOCK = 18
+    RESERVE_E8 = 19
+    RULE = 20
+    UNKNOWN = 21
+    CLOSE_E8 = 22
+    REASON = 23
+    STOP_MEASURE_E8 = 24
+    TARGET_MEASURE_E8 = 25
+    SIZE = 30
 
 
 class Table(IntEnum):
@@ -86,6 +153,7 @@ class Table(IntEnum):
     TRADES = 2
     LEDGER = 3
     DECISIONS = 4
+    EVENTS = 5
 
 
 class Param(IntEnum):
@@ -100,18 +168,68 @@ class Param(IntEnum):
     MAKER_E7 = 6
     SLIPPAGE_E7 = 7
     SLIPPAGE_STOP_E7 = 8
-    LEVERAGE_E2 = 9
-    TOUCH = 10
-    PESSIMISTIC = 11
-    BRACKETS_ON_ENTRY_BAR = 12
-    SIZE_KIND = 13
-    SIZE_VALUE = 14
-    STOP_KIND = 15
-    STOP_VALUE_E8 = 16
-    TARGET_KIND = 17
-    TARGET_VALUE_E8 = 18
-    TARGET_IS_MARKET = 19
-    SIZE = 20
+    TOUCH = 9
+    PESSIMISTIC = 10
+    BRACKETS_ON_ENTRY_BAR = 11
+    UNIT_E8 = 12
+    FITTING_LOTS = 13
+    MAX_LEVERAGE_E2 = 14
+    LIQUIDATION = 15
+    PARTICIPATION = 16
+    LATENCY_MS = 17
+    MAX_DRAWDOWN_E8 = 18
+    # what a play's decisions become
+    SIZE_KIND = 19
+    SIZE_VALUE = 20
+    ENTRY_TYPE = 21
+    ENTRY_TIF = 22
+    ENTRY_SOURCE = 23
+    EXPIRES = 24
+    REPLACE = 25
+    MAX_TRADES_PER_DAY = 26
+    COOLDOWN = 27
+    MAX_BARS = 28
+    DAILY_LOSS_E8 = 29
+    CANCELS = 30
+    # where the fractions that exit alternatives close begin, long first, and how many are long
+    EXITS = 31
+    EXITS_LONG = 32
+    TIER_COUNT = 33
+    TIERS = 34
+
+
+class Tier(IntEnum):
+    """A risk tier: position value up to CAP, maintenance rate, deduction, largest leverage."""
+
+    CAP_E8 = 0
+    RATE_E8 = 1
+    DEDUCTION_E8 = 2
+    MAX_LEVERAGE_E2 = 3
+    SIZE = 4
+
+
+class Term(IntEnum):
+    """What an entry brings to its position: leverage and the set of brackets."""
+
+    LEVERAGE_E2 = 0
+    STOP_KIND = 1
+    STOP_VALUE_E8 = 2
+    STOP_SOURCE = 3
+    TARGET_COUNT = 4
+    TARGET_KIND = 5
+    TARGET_VALUE_E8 = 10
+    TARGET_CLOSE_E8 = 15
+    TARGET_IS_MARKET = 20
+    TARGET_SOURCE = 25
+    TRAIL_KIND = 26
+    TRAIL_VALUE_E8 = 27
+    AFTER_KIND = 28
+    AFTER_VALUE_E8 = 29
+    BREAK_EVEN_KIND = 30
+    BREAK_EVEN_VALUE_E8 = 31
+    OFFSET_KIND = 32
+    OFFSET_VALUE = 33
+    SIZE = 34
 
 
 class OrderRow(IntEnum):
@@ -130,6 +248,10 @@ class OrderRow(IntEnum):
     REFUSAL = 12
     CAUSE = 13
     RULE = 14
+    FILLED_LOTS = 15
+    TYPE = 16
+    TIF = 17
+    TRIGGER_UNITS = 18
 
 
 class FillRow(IntEnum):
@@ -166,6 +288,7 @@ class TradeRow(IntEnum):
     RISK_UNITS = 14
     ENTRY_RULE = 15
     EXIT_RULE = 16
+    RISK_E8 = 17
 
 
 class LedgerRow(IntEnum):
@@ -188,5 +311,22 @@ class DecisionRow(IntEnum):
     CLOCK_INDEX = 6  # row of the block's series columns
 
 
+class EventRow(IntEnum):
+    """One event of the stream: an order's transition, a bracket set or moved, or that a row of
+    another table was written (ID is its id)."""
+
+    TS_MS = 0
+    KIND = 1
+    ID = 2
+    ORDER_KIND = 3
+    LEVEL = 4
+    STATE = 5
+    LOTS = 6
+    PRICE_UNITS = 7
+    TRIGGER_UNITS = 8
+    CAUSE = 9
+    REFUSAL = 10
+
+
 #: Columns of the widest table.
-ROW_WIDTH = 17
+ROW_WIDTH = 19

@@ -1,115 +1,139 @@
-"""One fill bar with events: its open, its path, its close. This is the specification.
+"""One fill bar with events: its open, its path. This is the specification.
 
-Numbered as the requirement has it: 1 open (funding, exits due, the gap check, new orders), 2 path
-(three continuous legs O > X1 > X2 > C), 3 close. Jumps exist only at the open.
+Numbered as the requirement has it: 1 open (funding, liquidation, exits due, the gap check, new
+orders), 2 path (three continuous legs O > X1 > X2 > C), 3 close (:mod:`step`). Jumps exist only at
+the open. ``B`` (int64[3, 4], scratch) holds open, high, low and close of last, mark and index.
 """
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.exchange.account import charge_funding
-from engine.exchange.brackets import (
-    RESTING,
-    WAITING,
-    activate_brackets,
-    fire_stop,
-    fire_target,
-    stop_met,
-    target_met,
-)
+from engine.exchange.book import NO_SLOT, next_arrival
+from engine.exchange.brackets import FRESH, WAITING
+from engine.exchange.codes import OrderKind, Source, Status
+from engine.exchange.entries import entry_arrives
+from engine.exchange.exits import exit_arrives
 from engine.exchange.layout import Param, State
-from engine.exchange.orders import entry_arrives, exit_arrives
+from engine.exchange.margin import unrealised
+from engine.exchange.nearest import find_nearest
+from engine.exchange.walk import FROM, TO, visit, walk_leg
+from engine.kernel import kernel
+
+OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
 
 
-@njit(cache=True)
-def visit(S, price):
-    """The last price has been at ``price`` while the position was held."""
-    if price < S[State.LOW_UNITS]:
-        S[State.LOW_UNITS] = price
-    if price > S[State.HIGH_UNITS]:
-        S[State.HIGH_UNITS] = price
+@kernel
+def _at_open(B, W):
+    for series in range(3):
+        W[FROM + series] = B[series, OPEN]
+        W[TO + series] = B[series, OPEN]
 
 
-@njit(cache=True)
-def open_bar(S, P, rows, ts, next_ms, opened, mark_open, mark_before, fund_ms, fund_rate):
+@kernel
+def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
     """1. Everything that happens at the open, in its order. ``mark_before`` is the last mark
     close, charged for a funding instant that lies inside the bar."""
     at = S[State.NEXT_FUNDING]
     while at < len(fund_ms) and fund_ms[at] < next_ms:
         if S[State.SIDE] != 0 and fund_ms[at] >= ts:
-            mark = mark_open if fund_ms[at] == ts else mark_before
+            mark = B[Source.MARK, OPEN] if fund_ms[at] == ts else mark_before
             charge_funding(S, P, rows, fund_ms[at], mark, fund_rate[at])
         at += 1
     S[State.NEXT_FUNDING] = at
-    if S[State.EXIT_DUE] == 1:
-        visit(S, opened)
-        exit_arrives(S, P, rows, ts, opened)
-    if S[State.SIDE] != 0:
-        visit(S, opened)
-        if S[State.BRACKETS] == RESTING:
-            if stop_met(S, opened):
-                fire_stop(S, P, rows, ts, opened)
-            elif target_met(S, opened):
-                fire_target(S, P, rows, ts, opened, False)
-        elif S[State.BRACKETS] == WAITING:
-            activate_brackets(S, P, rows, ts, opened)
-    if S[State.ENTRY_DUE] != 0:
-        entry_arrives(S, P, rows, ts, opened)
-
-
-@njit(cache=True)
-def _leg(S, P, rows, ts, end):
-    """Move the last price to ``end`` without a jump; the bracket it meets on the way fires."""
-    if S[State.SIDE] == 0:
-        return
-    if S[State.BRACKETS] == RESTING:
-        if stop_met(S, end):
-            visit(S, S[State.STOP_UNITS])
-            fire_stop(S, P, rows, ts, S[State.STOP_UNITS])
+    opened = B[Source.LAST, OPEN]
+    _at_open(B, W)
+    visit(S, opened)
+    if S[State.EXITS_DUE] > 0:
+        if S[State.LIQUIDATION_UNITS] > 0 and _falls(S, B[Source.MARK, OPEN]):
+            # Only the liquidation comes before exits; the walk finds it first.
+            walk_leg(S, P, rows, W, ts)
             return
-        if target_met(S, end):
-            visit(S, S[State.TARGET_TRIGGER_UNITS])
-            fire_target(S, P, rows, ts, S[State.TARGET_TRIGGER_UNITS], False)
-            return
-    visit(S, end)
+        slot = next_arrival(S, ts, OrderKind.EXIT, -1)
+        while slot != NO_SLOT:
+            exit_arrives(S, P, rows, ts, slot, opened)
+            slot = next_arrival(S, ts, OrderKind.EXIT, -1)
+    if S[State.BRACKETS] == WAITING:
+        S[State.BRACKETS] = FRESH
+    walk_leg(S, P, rows, W, ts)
+    if S[State.ARRIVALS] > 0 and S[State.STATUS] == Status.COMPLETED:
+        slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
+        while slot != NO_SLOT:
+            entry_arrives(S, P, rows, B, ts, slot)
+            slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
+        # What new orders created is judged at the path's start, after all have arrived.
+        walk_leg(S, P, rows, W, ts)
 
 
-@njit(cache=True)
-def _walk(S, P, rows, ts, first, second, close):
+@kernel
+def _falls(S, mark):
+    return S[State.SIDE] * (mark - S[State.LIQUIDATION_UNITS]) <= 0
+
+
+@kernel
+def _walk(S, P, rows, B, W, ts, first, second):
     """2. The path from the open over both extremes to the close."""
-    _leg(S, P, rows, ts, first)
-    _leg(S, P, rows, ts, second)
-    _leg(S, P, rows, ts, close)
+    for a, b in ((OPEN, first), (first, second), (second, CLOSE)):
+        for series in range(3):
+            W[FROM + series] = B[series, a]
+            W[TO + series] = B[series, b]
+        walk_leg(S, P, rows, W, ts)
 
 
-@njit(cache=True)
-def walk_bar(S, P, rows, ts, opened, high, low, close):
-    """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``
-    runs the bar both ways from the same state and keeps the lower equity at the close; ties, and
-    bars in which only one bracket can be met (both ways end alike), go low first."""
-    if S[State.SIDE] == 0:
+@kernel
+def _copy(source, to):
+    for cell in range(len(source)):
+        to[cell] = source[cell]
+
+
+@kernel
+def _equity(S, P, B):
+    return S[State.WALLET_E8] + unrealised(S, P, B[Source.MARK, CLOSE])
+
+
+@kernel
+def walk_bar(S, P, rows, B, W, kept, ts):
+    """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``,
+    if anything can be met, runs the bar both ways from the same state and keeps the lower equity
+    at the close; ties go low first. ``kept`` is scratch of the state's size."""
+    if S[State.STATUS] == Status.STOPPED_LIQUIDATED:
+        return
+    find_nearest(S, P)
+    met = 0
+    for series in range(3):
+        met += B[series, LOW] <= S[State.BELOW_UNITS + series]
+        met += B[series, HIGH] >= S[State.ABOVE_UNITS + series]
+    if met == 0:
+        if S[State.SIDE] != 0:
+            visit(S, B[Source.LAST, LOW])
+            visit(S, B[Source.LAST, HIGH])
         return
     if P[Param.PESSIMISTIC] == 0:
-        if close >= opened:
-            _walk(S, P, rows, ts, low, high, close)
+        if B[Source.LAST, CLOSE] >= B[Source.LAST, OPEN]:
+            _walk(S, P, rows, B, W, ts, LOW, HIGH)
         else:
-            _walk(S, P, rows, ts, high, low, close)
+            _walk(S, P, rows, B, W, ts, HIGH, LOW)
         return
-    both = (
-        S[State.BRACKETS] == RESTING
-        and (stop_met(S, low) or stop_met(S, high))
-        and (target_met(S, high) or target_met(S, low))
+    if met == 1 and S[State.OPEN_ORDERS] == 0 and _ends_it(S, B):
+        _walk(S, P, rows, B, W, ts, LOW, HIGH)
+        return
+    _copy(S, kept)
+    _walk(S, P, rows, B, W, ts, HIGH, LOW)
+    high_first = _equity(S, P, B)
+    _copy(kept, S)
+    _walk(S, P, rows, B, W, ts, LOW, HIGH)
+    if high_first < _equity(S, P, B):
+        _copy(kept, S)
+        _walk(S, P, rows, B, W, ts, HIGH, LOW)
+
+
+@kernel
+def _ends_it(S, B):
+    """With a single level of the last price within the bar: whether that is the stop or the only
+    target, which closes everything, so that both ways end alike."""
+    if S[State.TARGET_COUNT] > 1:
+        return False
+    if S[State.TARGET_COUNT] == 1 and S[State.TARGET_LOTS] != S[State.LOTS]:
+        return False
+    return (
+        B[Source.LAST, LOW] <= S[State.BELOW_UNITS] or B[Source.LAST, HIGH] >= S[State.ABOVE_UNITS]
     )
-    if not both:
-        _walk(S, P, rows, ts, low, high, close)
-        return
-    before = S.copy()
-    _walk(S, P, rows, ts, high, low, close)
-    # With both brackets within the bar, either way ends flat: the wallet is the equity.
-    high_first = S[State.WALLET_E8]
-    S[:] = before
-    _walk(S, P, rows, ts, low, high, close)
-    if high_first < S[State.WALLET_E8]:
-        S[:] = before
-        _walk(S, P, rows, ts, high, low, close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +22,25 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class PriceColumns:
-    """Last and mark prices of the fill series, int32[n] in units of 10^-``decimals`` USDT.
+    """Last, mark and index prices of the fill series, int32[n] in units of 10^-``decimals`` USDT.
 
-    ``mark_open`` and ``mark_close`` are the last price's own columns with ``mark=last``.
+    Mark and index columns are the last price's own where the run has no series of theirs.
     ``largest`` is the largest unit of all columns.
     """
 
-    decimals: int
     open: Units
     high: Units
     low: Units
     close: Units
     mark_open: Units
+    mark_high: Units
+    mark_low: Units
     mark_close: Units
+    index_open: Units
+    index_high: Units
+    index_low: Units
+    index_close: Units
+    decimals: int
     largest: int
 
 
@@ -60,15 +66,18 @@ def _convert(column: FloatColumn, scale: float, out: Units) -> tuple[int, int]:
     return -1, largest
 
 
-def price_columns(bars: Bars, mark: Bars | None, instrument: Instrument) -> PriceColumns:
-    """Convert ``bars`` and ``mark`` (the same bars, or None for the last price) to units.
+def price_columns(
+    bars: Bars, mark: Bars | None, instrument: Instrument, index: Bars | None = None
+) -> PriceColumns:
+    """Convert ``bars``, ``mark`` and ``index`` (of the same bars, None for the last price).
 
-    The unit is the finest step of tick, last and mark series. Raises DataError
+    The unit is the finest step of tick and of all series. Raises DataError
     ``PRICE_PRECISION`` when no unit of up to 8 decimals holds every price in int32.
     """
-    columns = [bars.open, bars.high, bars.low, bars.close]
-    if mark is not None:
-        columns += [mark.open, mark.close]
+    columns = []
+    for series in (bars, mark, index):
+        if series is not None:
+            columns += [series.open, series.high, series.low, series.close]
     decimals = decimals_of(instrument.tick_size)
     while True:
         units, bad, largest = _all_units(columns, 10.0**decimals)
@@ -83,9 +92,12 @@ def price_columns(bars: Bars, mark: Bars | None, instrument: Instrument) -> Pric
                 hint=f"the tick is {instrument.tick_size}",
                 code="PRICE_PRECISION",
             )
-    mark_open, mark_close = (units[4], units[5]) if mark is not None else (units[0], units[3])
-    opened, high, low, close = units[:4]
-    return PriceColumns(decimals, opened, high, low, close, mark_open, mark_close, largest)
+    last = units[:4]
+    of_mark = units[4:8] if mark is not None else last
+    of_index = units[-4:] if index is not None else last
+    names = [f.name for f in fields(PriceColumns)]
+    found = dict(zip(names, [*last, *of_mark, *of_index], strict=False))
+    return PriceColumns(**found, decimals=decimals, largest=largest)
 
 
 def _all_units(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Literal
 
-from numba import njit
+from engine.kernel import constant_kernel
 
 #: Wide enough for every quotient of two finite prices or quantities met here to be exact.
 _EXACT = Context(prec=80)
@@ -35,26 +35,62 @@ def round_to_step(
     return _EXACT.multiply(count, step)
 
 
-@njit(cache=True)
+#: Below this size a product of two int64 is computed directly.
+_DIRECT = 9.2e18
+
+
+@constant_kernel
+def _long_floor(r, b, d):
+    """floor(r b / d) for 0 <= r < d <= 2^62 and 0 <= b, bit by bit of b, no product formed."""
+    quotient, rest, bit = 0, 0, 1 << 62
+    while bit > b:
+        bit >>= 1
+    while bit > 0:
+        quotient *= 2
+        rest *= 2
+        if rest >= d:
+            rest -= d
+            quotient += 1
+        if b & bit:
+            rest += r
+            if rest >= d:
+                rest -= d
+                quotient += 1
+        bit >>= 1
+    return quotient, rest
+
+
+@constant_kernel
 def mul_div_floor(a: int, b: int, d: int) -> int:
-    """floor(a * b / d) exactly, for ``d > 0`` and ``a >= 0``, where only ``a * b`` would overflow:
+    """floor(a b / d) exactly, for 0 <= a, 0 <= b and 0 < d <= 2^62 whose result fits int64:
     ``a = q d + r`` gives ``q b + floor(r b / d)``."""
-    return (a // d) * b + (a % d) * b // d
+    q = a // d
+    r = a - q * d
+    if float(b) * float(d) < _DIRECT:
+        return q * b + r * b // d
+    quotient: int = _long_floor(r, b, d)[0]
+    return q * b + quotient
 
 
-@njit(cache=True)
+@constant_kernel
 def mul_div_ceil(a: int, b: int, d: int) -> int:
-    """ceil(a * b / d) exactly; see :func:`mul_div_floor`."""
-    return (a // d) * b - (-((a % d) * b) // d)
+    """ceil(a b / d) exactly; see :func:`mul_div_floor`."""
+    q = a // d
+    r = a - q * d
+    if float(b) * float(d) < _DIRECT:
+        return q * b - (-(r * b) // d)
+    quotient, rest = _long_floor(r, b, d)
+    total: int = q * b + quotient + (1 if rest > 0 else 0)
+    return total
 
 
-@njit(cache=True)
+@constant_kernel
 def floor_to(value: int, step: int) -> int:
     """The multiple of ``step`` at or below ``value``."""
     return value // step * step
 
 
-@njit(cache=True)
+@constant_kernel
 def ceil_to(value: int, step: int) -> int:
     """The multiple of ``step`` at or above ``value``."""
     return -(-value // step) * step

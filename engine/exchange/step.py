@@ -3,11 +3,12 @@
 Numbered invariants:
 
 1. State is one flat int64 array; stepping block after block, cut anywhere, gives the same bits.
-2. A bar on which anything can happen to an order takes the careful path (:mod:`path`), which is
-   the specification; the stretch between such bars only marks to market.
+2. A bar on which anything can happen to an order or the position takes the careful path
+   (:mod:`path`), which is the specification; the stretch between such bars only marks to market.
 3. Output never overflows: before a bar that writes rows the room is checked, and the step stops at
    that bar's boundary until more is handed in. Every cell of a row that is written is written.
-4. ``initial + gross - fees + funding == wallet`` and ``wallet >= 0`` after every careful bar.
+4. ``initial + gross - fees + funding == wallet``, ``wallet >= 0``, no brackets and no margin
+   without a position, after every careful bar.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.exchange.account import unrealised
-from engine.exchange.brackets import RESTING, WAITING
-from engine.exchange.layout import DecisionRow, Param, State, Table
-from engine.exchange.orders import request_entry, request_exit
-from engine.exchange.path import open_bar, walk_bar
+from engine.exchange.book import cancel_entries, expire_entries, next_expiry
+from engine.exchange.brackets import NONE, WAITING, tighten, tightens
+from engine.exchange.codes import Cause, Reason, Status
+from engine.exchange.exits import request_exit
+from engine.exchange.guards import after_bar, entry_allowed, guarded
+from engine.exchange.layout import FAR, DecisionRow, Param, State, Table
+from engine.exchange.margin import E8, unrealised
+from engine.exchange.marking import close_drawdown, mark_bar, point, stretch
+from engine.exchange.nearest import find_nearest
+from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
+from engine.exchange.position_rules import judge_position
+from engine.exchange.requests import request_entry
+from engine.exchange.walk import SCRATCH
+from engine.kernel import kernel
+from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
 
 #: Bars looked at before the other conditions of a stretch are looked at again.
@@ -27,13 +38,16 @@ WINDOW = 64
 #: Rows one bar can write to one table beside the pieces of split exits: a month's bar holds 744
 #: hourly funding events.
 ROWS_PER_BAR = 800
+#: Event rows a bar can write for each row of another table.
+EVENTS_PER_ROW = 4
 
-BROKEN = -1
+BROKEN, FULL = -1, -2
 
 
-@njit(cache=True)
+@kernel
 def bar_at(open_ms, ts, lo):
-    """Index of the first bar at or after ``lo`` that opens after ``ts``, by bisection."""
+    """Index of the first of ``open_ms`` (increasing) at or after ``lo`` that is above ``ts``, by
+    bisection."""
     hi = len(open_ms)
     while lo < hi:
         mid = (lo + hi) // 2
@@ -44,39 +58,60 @@ def bar_at(open_ms, ts, lo):
     return lo
 
 
-@njit(cache=True)
-def _next_decision(truth, side, at, end):
-    """First clock index in ``[at, end)`` whose rules make a position of ``side`` act; else
-    ``end``."""
+@kernel
+def _next_due(S, P, truth, measures, at, end):
+    """First clock index in ``[at, end)`` whose close must be looked at: rules that act on this
+    position, a limit of time, an expiry, a cancel; else ``end``."""
+    side = S[State.SIDE]
+    if P[Param.MAX_BARS] > 0 and side != 0:
+        end = min(end, at + max(P[Param.MAX_BARS] - S[State.TRADE_BARS], 1) - 1)
+    if S[State.OPEN_ORDERS] > 0:
+        end = min(end, at + max(next_expiry(S) - S[State.CLOCKS], 1) - 1)
+        if P[Param.CANCELS] == 1:
+            for j in range(at, end):
+                longs, shorts = measures[Measure.CANCEL_LONG, j], measures[Measure.CANCEL_SHORT, j]
+                if longs == 2.0 or shorts == 2.0:
+                    end = j
+                    break
     if side > 0:
-        for j in range(at, end):
-            if truth[0, j] == 2:
-                return j
-    elif side < 0:
-        for j in range(at, end):
-            if truth[1, j] == 2:
-                return j
-    else:
-        for j in range(at, end):
-            if truth[2, j] == 2 or truth[3, j] == 2:
-                return j
+        return _first_true(truth, 0, 0, at, end)
+    if side < 0:
+        return _first_true(truth, 1, 1, at, end)
+    return _first_true(truth, 2, 3, at, end)
+
+
+@kernel
+def _first_true(truth, kind, other, at, end):
+    """First index in ``[at, end)`` at which one of two rule kinds is true, else ``end``: looked
+    for in pieces, whole pieces reduced first."""
+    while at < end:
+        to = min(at + WINDOW, end)
+        some = np.uint8(0)
+        for j in range(at, to):
+            some |= (truth[kind, j] | truth[other, j]) & np.uint8(2)
+        if some:
+            for j in range(at, to):
+                if truth[kind, j] == 2 or truth[other, j] == 2:
+                    return j
+        at = to
     return end
 
 
-@njit(cache=True)
-def _first_touch(S, high, low, at, end):
-    """First bar in ``[at, end)`` that can meet the stop or the target; the bars before it are
-    visited. Whole windows are reduced first, then the window that touches is searched."""
-    side = S[State.SIDE]
-    below, above = -(1 << 40), 1 << 40
-    if S[State.BRACKETS] == RESTING:
-        stop, target = S[State.STOP_UNITS], S[State.TARGET_UNITS]
-        if side > 0:
-            below = stop if stop > 0 else below
-            above = S[State.TARGET_TRIGGER_UNITS] if target > 0 else above
-        else:
-            above = stop if stop > 0 else above
-            below = S[State.TARGET_TRIGGER_UNITS] if target > 0 else below
+@kernel
+def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, end):
+    """First bar in ``[at, end)`` that can meet anything; the bars before it are visited. Whole
+    windows are reduced first, then the window that touches is searched."""
+    if S[State.BELOW_UNITS + 1] > -FAR or S[State.ABOVE_UNITS + 1] < FAR:
+        end = _first_beyond(
+            mark_high, mark_low, S[State.BELOW_UNITS + 1], S[State.ABOVE_UNITS + 1], at, end
+        )
+    if S[State.BELOW_UNITS + 2] > -FAR or S[State.ABOVE_UNITS + 2] < FAR:
+        end = _first_beyond(
+            index_high, index_low, S[State.BELOW_UNITS + 2], S[State.ABOVE_UNITS + 2], at, end
+        )
+    if end == at:
+        return at
+    below, above = S[State.BELOW_UNITS], S[State.ABOVE_UNITS]
     least, most = low[at], high[at]
     for i in range(at, end):
         least = min(least, low[i])
@@ -89,119 +124,121 @@ def _first_touch(S, high, low, at, end):
                 break
             least = min(least, low[i])
             most = max(most, high[i])
-    S[State.LOW_UNITS] = min(S[State.LOW_UNITS], least)
-    S[State.HIGH_UNITS] = max(S[State.HIGH_UNITS], most)
+    if S[State.SIDE] != 0:
+        S[State.LOW_UNITS] = min(S[State.LOW_UNITS], least)
+        S[State.HIGH_UNITS] = max(S[State.HIGH_UNITS], most)
+        extreme = most if S[State.SIDE] > 0 else least
+        if S[State.SIDE] * (extreme - S[State.EXTREME_UNITS]) > 0:
+            S[State.EXTREME_UNITS] = extreme
     return end
 
 
-@njit(cache=True)
-def _new_peak(S, equity, ts):
-    """Equity has a new peak at ``ts``: the drawdown before it is over."""
-    _close_drawdown(S, ts)
-    S[State.PEAK_E8] = equity
-    S[State.TROUGH_E8] = equity
-
-
-@njit(cache=True)
-def _close_drawdown(S, ts):
-    """Compare the drawdown since the peak with the worst; a peak's time is its last one."""
-    peak, trough = S[State.PEAK_E8], S[State.TROUGH_E8]
-    if trough < peak:
-        S[State.LONGEST_DRAWDOWN_MS] = max(S[State.LONGEST_DRAWDOWN_MS], ts - S[State.PEAK_MS])
-        worst = S[State.WORST_PEAK_E8] - S[State.WORST_TROUGH_E8]
-        if float(peak - trough) / float(peak) > float(worst) / float(S[State.WORST_PEAK_E8]):
-            S[State.WORST_PEAK_E8] = peak
-            S[State.WORST_TROUGH_E8] = trough
-
-
-@njit(cache=True)
-def _mark_bar(S, equity, ts):
-    """Equity at a fill bar's close: peak, trough, and when the peak was last stood at."""
-    if equity > S[State.PEAK_E8]:
-        _new_peak(S, equity, ts)
-        S[State.PEAK_MS] = ts
-    elif equity == S[State.PEAK_E8]:
-        if S[State.TROUGH_E8] == equity:
-            S[State.PEAK_MS] = ts
-        else:
-            _new_peak(S, equity, ts)
-            S[State.PEAK_MS] = ts
-    elif equity < S[State.TROUGH_E8]:
-        S[State.TROUGH_E8] = equity
-
-
-@njit(cache=True)
-def _point(S, points, at, equity, ts):
-    """Write an equity point: time, equity, peak so far, signed lots."""
-    points[0, at] = ts
-    points[1, at] = equity
-    points[2, at] = S[State.PEAK_E8]
-    points[3, at] = S[State.SIDE] * S[State.LOTS]
-
-
-@njit(cache=True)
-def _stretch(S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
-    """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index."""
-    side, lots = S[State.SIDE], S[State.LOTS]
-    S[State.BARS_SEEN] += end - at
-    m = len(base_index)
-    if side == 0:
-        equity = S[State.WALLET_E8]
-        _mark_bar(S, equity, close_of[end - 1])
-        peak = S[State.PEAK_E8]
-        while j < m and base_index[j] < end:
-            points[0, base_point + j] = clock_ms[j]
-            points[1, base_point + j] = equity
-            points[2, base_point + j] = peak
-            points[3, base_point + j] = 0
-            j += 1
-        return j
-    S[State.BARS_HELD] += end - at
-    per_unit = side * lots * P[Param.VALUE_E8]
-    fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
-    first = j
+@kernel
+def _first_beyond(high, low, below, above, at, end):
+    least, most = low[at], high[at]
     for i in range(at, end):
-        equity = fixed + per_unit * mark[i]
-        if equity < S[State.PEAK_E8]:
-            if equity < S[State.TROUGH_E8]:
-                S[State.TROUGH_E8] = equity
-        else:
-            _mark_bar(S, equity, close_of[i])
-        if j < m and base_index[j] == i:
-            points[0, base_point + j] = clock_ms[j]
-            points[1, base_point + j] = equity
-            points[2, base_point + j] = S[State.PEAK_E8]
-            points[3, base_point + j] = side * lots
-            j += 1
-    S[State.TRADE_BARS] += j - first
-    return j
+        least = min(least, low[i])
+        most = max(most, high[i])
+    if least > below and most < above:
+        return end
+    for i in range(at, end):
+        if low[i] <= below or high[i] >= above:
+            return i
+    return end
 
 
-@njit(cache=True)
-def _decide(S, P, rows, ts, j, truth, alternative, stop_of, target_of, scales, close, mark):
-    """The rules at clock close ``j``: record what fires, and queue it for the next open."""
-    action = decide(S[State.SIDE], truth[0, j], truth[1, j], truth[2, j], truth[3, j])
+@kernel
+def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, close, mark):
+    """At a clock close: expiries, cancels, the limit of time, then what the rules make of it.
+    Returns whether the book had room for what was asked."""
+    if S[State.OPEN_ORDERS] > 0:
+        expire_entries(S, rows, ts)
+        if P[Param.CANCELS] == 1:
+            if measures[Measure.CANCEL_LONG, j] == 2.0:
+                cancel_entries(S, rows, ts, 1, Cause.RULE)
+            if measures[Measure.CANCEL_SHORT, j] == 2.0:
+                cancel_entries(S, rows, ts, -1, Cause.RULE)
+    if S[State.STATUS] != Status.COMPLETED:
+        return True
+    side = S[State.SIDE]
+    action = decide(side, truth[0, j], truth[1, j], truth[2, j], truth[3, j])
+    if side != 0:
+        action = _exit_part(S, P, j, action, alternative)
+    if action & (ENTER_LONG | ENTER_SHORT) and not entry_allowed(S, P, ts, side != 0):
+        action &= EXIT_LONG | EXIT_SHORT
     if action == 0:
-        return
-    at = S[State.ROWS + Table.DECISIONS]
-    row = rows[Table.DECISIONS]
-    row[at, DecisionRow.TS_MS] = ts
-    row[at, DecisionRow.ACTION] = action
-    for k in range(4):
-        row[at, DecisionRow.RULES + k] = alternative[k, j]
-    row[at, DecisionRow.CLOCK_INDEX] = j
-    S[State.ROWS + Table.DECISIONS] = at + 1
+        return _too_long(S, P, rows, ts)
+    _record(S, rows, ts, j, action, alternative)
     if action & (EXIT_LONG | EXIT_SHORT):
-        request_exit(S, ts, alternative[0 if action & EXIT_LONG else 1, j])
+        kind = 0 if action & EXIT_LONG else 1
+        rule = alternative[kind, j]
+        if request_exit(S, P, rows, ts, P[exit_close(P, kind, rule)], Reason.EXIT_RULE, rule) < 0:
+            return False
     if action & CONFLICT == 0 and action & (ENTER_LONG | ENTER_SHORT):
         side = 1 if action & ENTER_LONG else -1
         rule = alternative[2 if side > 0 else 3, j]
-        request_entry(
-            S, P, ts, side, rule, close, mark, stop_of[j] * scales[0], target_of[0, j] * scales[1]
-        )
+        return request_entry(S, P, rows, ts, side, rule, close, mark, measures, scales, j)
+    return _too_long(S, P, rows, ts)
 
 
-@njit(cache=True)
+@kernel
+def exit_close(P, kind, rule):
+    """Where ``P`` holds the fraction that alternative ``rule`` of an exit rule closes."""
+    return P[Param.EXITS] + P[Param.EXITS_LONG] * kind + rule
+
+
+@kernel
+def _exit_part(S, P, j, action, alternative):
+    """What is left of an action when an exit closes only a part: it fires once per position, and
+    nothing enters beside it; nothing is asked for twice while an exit is on its way."""
+    if action & (EXIT_LONG | EXIT_SHORT) == 0:
+        return action
+    if S[State.EXITS_DUE] > 0:
+        return 0
+    kind = 0 if action & EXIT_LONG else 1
+    at = exit_close(P, kind, alternative[kind, j])
+    if P[at] == E8:
+        return action
+    bit = 1 << min(at - P[Param.EXITS], 62)
+    if S[State.PARTIAL_EXITS] & bit:
+        return 0
+    S[State.PARTIAL_EXITS] |= bit
+    return action & (EXIT_LONG | EXIT_SHORT)
+
+
+@kernel
+def _too_long(S, P, rows, ts):
+    """The time stop: a position held for the limit leaves at the next open."""
+    if (
+        P[Param.MAX_BARS] > 0
+        and S[State.SIDE] != 0
+        and S[State.EXITS_DUE] == 0
+        and S[State.TRADE_BARS] >= P[Param.MAX_BARS]
+    ):
+        return request_exit(S, P, rows, ts, E8, Reason.MAX_BARS, -1) >= 0
+    return True
+
+
+@kernel
+def _record(S, rows, ts, j, action, alternative):
+    """Write the decision's row."""
+    at = S[State.ROWS + Table.DECISIONS]
+    rows[Table.DECISIONS, at, DecisionRow.TS_MS] = ts
+    rows[Table.DECISIONS, at, DecisionRow.ACTION] = action
+    for k in range(4):
+        rows[Table.DECISIONS, at, DecisionRow.RULES + k] = alternative[k, j]
+    rows[Table.DECISIONS, at, DecisionRow.CLOCK_INDEX] = j
+    S[State.ROWS + Table.DECISIONS] = at + 1
+
+
+@kernel
+def _judged(S, judged):
+    """Whether the exit rule of the position reads the position."""
+    side = S[State.SIDE]
+    return side != 0 and judged[0 if side > 0 else 1] == 1
+
+
+@kernel
 def _room(S, P, rows):
     """Whether the segment can take any one bar's rows."""
     pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
@@ -210,103 +247,201 @@ def _room(S, P, rows):
     most = S[State.ROWS]
     for table in range(1, 5):
         most = max(most, S[State.ROWS + table])
+    if S[State.EVENTS] == 1 and S[State.ROWS + Table.EVENTS] + EVENTS_PER_ROW * need > capacity:
+        return False
     return most + need <= capacity
 
 
-@njit(cache=True)
+@kernel
 def _holds(S):
-    """The accounting identity, and a wallet that is not negative."""
+    """Invariant 4."""
     total = S[State.INITIAL_E8] + S[State.GROSS_E8] - S[State.FEES_E8] + S[State.FUNDING_E8]
-    return total == S[State.WALLET_E8] and S[State.WALLET_E8] >= 0
+    if total != S[State.WALLET_E8] or S[State.WALLET_E8] < 0 or S[State.LOTS] < 0:
+        return False
+    if S[State.SIDE] == 0:
+        return (
+            S[State.LOTS] == 0
+            and S[State.COST_E8] == 0
+            and S[State.MARGIN_E8] == 0
+            and S[State.BRACKETS] == NONE
+        )
+    return S[State.LOTS] > 0 and S[State.MARGIN_E8] >= 0
+
+
+@kernel
+def _trail_measure(S, base_index, measures, scales, at, j):
+    """The trail's distance at the last clock close at or before bar ``at``'s close."""
+    if j < len(base_index) and base_index[j] == at:
+        return measure_e8(measures, scales, Measure.TRAIL, j)
+    if j > 0:
+        return measure_e8(measures, scales, Measure.TRAIL, j - 1)
+    return S[State.TRAIL_MEASURE_E8]
+
+
+@kernel
+def _drawdown_passed(S, P, rows, ts):
+    """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
+    Returns whether the book had room."""
+    if S[State.STATUS] != Status.COMPLETED:
+        return True
+    cancel_entries(S, rows, ts, 0, Cause.MAX_DRAWDOWN)
+    S[State.STATUS] = Status.STOPPED_DRAWDOWN
+    if S[State.SIDE] == 0:
+        return True
+    S[State.STATUS] = Status.DRAWDOWN_DUE
+    return S[State.EXITS_DUE] > 0 or request_exit(S, P, rows, ts, E8, Reason.MAX_DRAWDOWN, -1) >= 0
+
+
+@kernel
+def _load(B, series, i, opened, high, low, close):
+    B[series, OPEN] = opened[i]
+    B[series, HIGH] = high[i]
+    B[series, LOW] = low[i]
+    B[series, CLOSE] = close[i]
+
+
+@kernel
+def stopped(S):
+    """Whether the run has ended before its data."""
+    return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
 
 
 @njit(cache=True)
 def step_block(
     S, P, rows, points,
-    open_ms, opened, high, low, close, mark_open, mark, close_of, mark_before,
+    open_ms, close_of,
+    opened, high, low, close,
+    mark_open, mark_high, mark_low, mark,
+    index_open, index_high, index_low, index,
+    volume_lots, mark_before,
     fund_ms, fund_rate,
-    clock_ms, base_index, truth, alternative, stop_of, target_of, scales,
+    clock_ms, base_index, truth, alternative, measures, scales,
+    code, F, T, lo, fields, rule_rows, rule_ends, judged,
     at, j, base_point,
 ):  # fmt: skip
     """Step the fill bars ``[at, n)`` of a block; returns ``(next bar, next clock index)``.
 
-    Columns of the block: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar),
-    ``opened high low close mark_open mark`` int32[n] units (``mark`` is the mark's close),
+    Columns of the block: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar), last,
+    mark and index prices int32[n] units (without a series of their own: the last's),
+    ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap),
     ``mark_before`` the mark close before the block. Funding: int64[f] times and rates of the whole
     run. Clock closes in the block: ``clock_ms base_index`` int64[m], ``truth`` uint8[4, m],
-    ``alternative`` int16[4, m], ``stop_of`` float64[m] and ``target_of`` float64[1, m] in USDT
-    (times ``scales`` float64[2]: measures in units). ``points`` int64[4, :] takes clock close ``j``
-    at ``base_point + j``. Returns before ``n`` when ``rows`` has no room
-    left (hand in more and call again), and ``BROKEN`` as next bar if invariant 4 fails.
+    ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
+    float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
+    read the position (see ``engine.features.PositionRules``).
+    ``points`` int64[4, :] takes clock close ``j`` at ``base_point + j``.
+
+    Returns before ``n`` when ``rows`` has no room left (hand in more and call again) or the run has
+    ended (:func:`stopped`); as next bar ``BROKEN`` if invariant 4 fails, ``FULL`` if there are more
+    unfinished orders than slots.
     """
     n, m = len(opened), len(base_index)
-    while at < n:
+    B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
+    kept = np.empty(len(S), np.int64)
+    while at < n and not stopped(S):
         if not _room(S, P, rows):
             return at, j
-        side = S[State.SIDE]
-        careful = S[State.EXIT_DUE] == 1 or S[State.ENTRY_DUE] != 0 or S[State.BRACKETS] == WAITING
-        if not careful:
+        side, tight = S[State.SIDE], False
+        if S[State.ARRIVALS] == 0 and S[State.BRACKETS] != WAITING:
+            idle = side == 0 and S[State.OPEN_ORDERS] == 0
             end = min(at + WINDOW, n)
-            if side == 0:
+            if idle:
                 # Nothing touches a flat account: look as far as the rules stay silent.
-                due = _next_decision(truth, 0, j, m)
+                due = _next_due(S, P, truth, measures, j, m)
                 end = base_index[due] + 1 if due < m else n
+                if S[State.EVENTS] == 1:
+                    end = min(end, at + WINDOW)
             else:
                 event = S[State.NEXT_FUNDING]
-                if event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
+                if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
                     end = bar_at(open_ms, fund_ms[event], at) - 1
                 if end > at:
-                    due = j
-                    leave = 0 if side > 0 else 1
-                    while due < m and base_index[due] < end and truth[leave, due] != 2:
-                        due += 1
-                    if due < m and base_index[due] < end:
+                    last = bar_at(base_index, end - 1, j)
+                    due = j if _judged(S, judged) else _next_due(S, P, truth, measures, j, last)
+                    if due < last:
                         end = base_index[due] + 1
-                    end = _first_touch(S, high, low, at, end)
+                    tight = side != 0 and tightens(S, P)
+                    if tight:
+                        end = at + 1
+                    end = _first_touch(
+                        S, high, low, mark_high, mark_low, index_high, index_low, at, end
+                    )
             if end > at:
-                j = _stretch(
-                    S, P, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
-                )
-                at = end
-                if j > 0 and base_index[j - 1] == at - 1:
-                    _decide(
-                        S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, stop_of,
-                        target_of, scales, np.int64(close[at - 1]), np.int64(mark[at - 1]),
+                if tight:
+                    tighten(
+                        S, P, rows, close_of[at],
+                        _trail_measure(S, base_index, measures, scales, at, j),
                     )  # fmt: skip
+                    find_nearest(S, P)
+                j, at, fell = stretch(
+                    S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
+                )
+                if fell and not _drawdown_passed(S, P, rows, close_of[at - 1]):
+                    return FULL, j
+                closes = j > 0 and base_index[j - 1] == at - 1
+                if closes and _judged(S, judged):
+                    judge_position(
+                        S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative,
+                        j - 1, close[at - 1],
+                    )  # fmt: skip
+                if closes and not _at_clock_close(
+                    S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, measures, scales,
+                    np.int64(close[at - 1]), np.int64(mark[at - 1]),
+                ):  # fmt: skip
+                    return FULL, j
                 continue
         ts = open_ms[at]
-        first, last = np.int64(opened[at]), np.int64(close[at])
+        _load(B, 0, at, opened, high, low, close)
+        _load(B, 1, at, mark_open, mark_high, mark_low, mark)
+        _load(B, 2, at, index_open, index_high, index_low, index)
+        if P[Param.PARTICIPATION] == 1:
+            S[State.VOLUME_LOTS] = volume_lots[at]
         before = np.int64(mark[at - 1]) if at > 0 else mark_before
-        open_bar(
-            S, P, rows, ts, close_of[at], first, np.int64(mark_open[at]), before, fund_ms,
-            fund_rate,
-        )  # fmt: skip
-        walk_bar(S, P, rows, ts, first, np.int64(high[at]), np.int64(low[at]), last)
+        open_bar(S, P, rows, B, W, ts, close_of[at], before, fund_ms, fund_rate)
+        walk_bar(S, P, rows, B, W, kept, ts)
+        ts = close_of[at]
+        if tightens(S, P):
+            tighten(S, P, rows, ts, _trail_measure(S, base_index, measures, scales, at, j))
+        find_nearest(S, P)
         if not _holds(S):
             return BROKEN, j
-        equity = S[State.WALLET_E8] + unrealised(S, P, np.int64(mark[at]))
-        _mark_bar(S, equity, close_of[at])
+        equity = S[State.WALLET_E8] + unrealised(S, P, B[1, CLOSE])
+        mark_bar(S, equity, ts)
         S[State.BARS_SEEN] += 1
         if S[State.SIDE] != 0:
             S[State.BARS_HELD] += 1
-        if j < m and base_index[j] == at:
-            _point(S, points, base_point + j, equity, clock_ms[j])
+        if S[State.STATUS] == Status.DRAWDOWN_DUE and S[State.SIDE] == 0:
+            S[State.STATUS] = Status.STOPPED_DRAWDOWN
+        closes = j < m and base_index[j] == at
+        if closes:
+            point(S, rows, points, base_point + j, equity, clock_ms[j])
             if S[State.SIDE] != 0:
                 S[State.TRADE_BARS] += 1
-            _decide(
-                S, P, rows, clock_ms[j], j, truth, alternative, stop_of, target_of, scales, last,
-                np.int64(mark[at]),
-            )  # fmt: skip
+            S[State.CLOCKS] += 1
             j += 1
+        if guarded(P) and after_bar(S, P, equity, ts) and not _drawdown_passed(S, P, rows, ts):
+            return FULL, j
         at += 1
+        if closes and _judged(S, judged):
+            judge_position(
+                S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative,
+                j - 1, close[at - 1],
+            )  # fmt: skip
+        if closes and not stopped(S) and not _at_clock_close(
+            S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, measures, scales,
+            B[0, CLOSE], B[1, CLOSE],
+        ):  # fmt: skip
+            return FULL, j
+    if m > 0:
+        S[State.TRAIL_MEASURE_E8] = measure_e8(measures, scales, Measure.TRAIL, m - 1)
     return at, j
 
 
-@njit(cache=True)
-def finish(S, P, points, at, ts, mark):
+@kernel
+def finish(S, P, rows, points, at, ts, mark):
     """The terminal point at ``ts``, the identity, and the end of the last drawdown."""
     equity = S[State.WALLET_E8] + unrealised(S, P, mark)
-    _mark_bar(S, equity, ts)
-    _point(S, points, at, equity, ts)
-    _close_drawdown(S, ts)
+    mark_bar(S, equity, ts)
+    point(S, rows, points, at, equity, ts)
+    close_drawdown(S, ts)
     return _holds(S)

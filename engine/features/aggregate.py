@@ -99,3 +99,35 @@ def aggregate(
     if not had_begun and len(ended_by):
         return number + 1, out[:, 1:], ended_by[1:]
     return number, out, ended_by
+
+
+@njit(cache=True)
+def _totals(
+    x: Float64, lo: int, hi: int, fresh: bool, ended_by: Int64, s: Float64, out: Float64
+) -> None:
+    """Sums of ``x`` over the bars that end at ``ended_by``; what is left over into ``s``."""
+    total = 0.0 if fresh else s[1]
+    whole = 1.0 if fresh else s[0]
+    begin = lo
+    for k in range(len(ended_by) + 1):
+        end = ended_by[k] + 1 if k < len(ended_by) else hi
+        for i in range(begin, end):
+            total += x[i]
+        if k < len(ended_by):
+            out[k] = total
+            total, whole = 0.0, 1.0
+        begin = end
+    s[0], s[1] = whole, total
+
+
+def aggregate_total(
+    x: Float64, bars: Bars, lo: int, hi: int, base: Timeframe, timeframe: Timeframe, state: Float64
+) -> Float64:
+    """Sums of a base column over the bars that :func:`aggregate` returns; ``state`` float64[2]."""
+    ended_by = _ends(bars, lo, hi, base, timeframe)
+    first = int(bars.open_ms[lo])
+    fresh = bar_open_ms(bar_index(first, timeframe), timeframe) == first
+    had_begun = fresh or state[0] == 1.0
+    out = np.empty(len(ended_by))
+    _totals(x, lo, hi, fresh, ended_by, state, out)
+    return out if had_begun else out[1:]

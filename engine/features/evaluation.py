@@ -12,27 +12,72 @@ Numbered invariant: any split of the bars into blocks gives the same bits, in ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.bars import Bars
-from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate
+from engine.errors import ConfigError
+from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate, aggregate_total
+from engine.features.memory import (
+    NUMBER_WINDOWS,
+    Memory,
+    remember_numbers,
+    remember_truths,
+    state_cells,
+)
 from engine.features.plan import FeaturePlan, Node
-from engine.features.program import CODE_WIDTH, Truths, evaluate, hold, pulse
+from engine.features.program import (
+    CODE_WIDTH,
+    THREE_OPERANDS,
+    Truths,
+    evaluate,
+    hold,
+    pulse,
+    rule_columns,
+)
 from engine.features.tracks import Track
 from engine.indicators.registry import INDICATORS
-from engine.timeframe import Timeframe, bar_index
+from engine.measures import Measure
+from engine.structures.registry import STRUCTURES
+from engine.timeframe import DAY_MS, HOUR_MS, Timeframe, bar_index
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
+#: Columns that times alone state.
+_CALENDAR = ("open_ms", "hour", "weekday")
+
 #: Base bars taken at a time; results do not depend on it.
 CAPACITY = 8192
+
+
+#: Fields of the open position, in the order the exchange writes them.
+POSITION_FIELDS = ("bars", "side", "entry_price", "pnl_pct", "r")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRules:
+    """Exit rules that read the position: evaluated clock close by clock close, where it is known.
+
+    ``code`` int64[k, CODE_WIDTH] is the program over ``F`` and ``T``, whose column ``lo`` is the
+    block's first clock close; ``fields`` int64[5] the rows of ``F`` that take the position's
+    ``bars side entry_price pnl_pct r`` (-1: not read; a side counts as long 0, short 1); ``rows``
+    and ``ends`` where the rules' alternatives stand (see :func:`rule_columns`); ``kinds`` int64[2]
+    whether the exit rules of long and short need it.
+    """
+
+    code: Int64
+    F: Float64
+    T: Truths
+    lo: int
+    fields: Int64
+    rows: Int64
+    ends: Int64
+    kinds: Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +87,17 @@ class ClockBlock:
 
     ``close_ms`` int64[m]; ``base_index`` int64[m], the base bar of the block that closed each;
     ``truth`` uint8[4, m] and ``alternative`` int16[4, m] by rule kind: its truth, and the first
-    alternative that is true (-1: none); ``stop_of`` float64[m] and ``target_of``
-    float64[targets, m]: measures in USDT, NaN where missing.
+    alternative that is true (-1: none); ``measures`` float64[Measure.COUNT, m]: prices and
+    distances in USDT, NaN where missing, truth values as numbers. ``position``: what is left to
+    evaluate where the position is known; until then its rules count as false.
     """
 
     close_ms: Int64
     base_index: Int64
     truth: npt.NDArray[np.uint8]
     alternative: npt.NDArray[np.int16]
-    stop_of: Float64
-    target_of: Float64
-
-
-@njit(cache=True)
-def _rule_columns(
-    T: Truths, rows: Int64, ends: Int64, lo: int, hi: int, truth: Truths, alternative: Any
-) -> None:
-    """Truth and first true alternative of each rule kind; a kind's rows are those of ``rows`` up
-    to ``ends[kind]``, none: false."""
-    begin = 0
-    for kind in range(4):
-        out, which = truth[kind], alternative[kind]
-        for i in range(hi - lo):
-            out[i] = 0
-            which[i] = -1
-        for place in range(ends[kind] - begin):
-            row = T[rows[begin + place], lo:hi]
-            for i in range(hi - lo):
-                if out[i] != 2:
-                    out[i] = max(out[i], row[i])
-                    if row[i] == 2:
-                        which[i] = place
-        begin = ends[kind]
+    measures: Float64
+    position: PositionRules
 
 
 class Features:
@@ -97,6 +121,7 @@ class Features:
             for timeframe in plan.timeframes
             if timeframe is not plan.base
         }
+        self._totals = {timeframe: np.zeros(2) for timeframe in self._partial}
         self._kernel_states: list[Float64] = []
         self._prices = [
             (self._tracks[node.timeframe], node.name, row)
@@ -109,7 +134,10 @@ class Features:
         self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
         self._truth = np.zeros((4, capacity), np.uint8)
         self._alternative = np.full((4, capacity), -1, np.int16)
-        self._missing = np.full(capacity, np.nan)
+        self._measures = np.full((Measure.COUNT, capacity), np.nan)
+        late = [i for i, node in enumerate(plan.nodes) if node.late]
+        self._late_truths = [self._rows[i] for i in late if plan.nodes[i].truth]
+        self._position = self._position_rules(late)
 
     # -- carrying out -------------------------------------------------------------------------
 
@@ -160,7 +188,10 @@ class Features:
             if timeframe is base:
                 track.extend(bar_index(int(bars.open_ms[lo]), base) if hi > lo else 0, hi - lo)
                 for name, row in self._columns_of(track):
-                    track.F[row, track.lo : track.hi] = getattr(bars, name)[lo:hi]
+                    own = slice(track.lo, track.hi)
+                    track.F[row, own] = (
+                        _calendar(name, track) if name in _CALENDAR else _column(bars, name)[lo:hi]
+                    )
                 continue
             if hi == lo:
                 track.extend(0, 0)
@@ -170,9 +201,17 @@ class Features:
             )
             track.extend(first, len(ended_by))
             for name, row in self._columns_of(track):
-                source = track.open_ms if name == "open_ms" else columns[COLUMNS.index(name)]
-                own = source[track.lo : track.hi] if name == "open_ms" else source
-                track.F[row, track.lo : track.hi] = own
+                if name in _CALENDAR:
+                    own_values = _calendar(name, track)
+                elif name in COLUMNS:
+                    own_values = columns[COLUMNS.index(name)]
+                elif name == "turnover":
+                    own_values = aggregate_total(
+                        _column(bars, name), bars, lo, hi, base, timeframe, self._totals[timeframe]
+                    )
+                else:
+                    own_values = _column(bars, name)[ended_by]
+                track.F[row, track.lo : track.hi] = own_values
             if track is self._clock:
                 closed_by = ended_by - lo
         return closed_by
@@ -184,28 +223,35 @@ class Features:
         track, m = self._clock, len(closed_by)
         lo, hi = track.lo, track.hi
         truth, alternative = self._truth[:, :m], self._alternative[:, :m]
-        _rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
-        plan = self.plan
+        for row in self._late_truths:
+            track.T[row, lo:hi] = 0
+        rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
             truth=truth,
             alternative=alternative,
-            stop_of=self._measure(plan.stop),
-            target_of=np.array([self._measure(node) for node in plan.targets]).reshape(
-                len(plan.targets), m
-            ),
+            measures=self._measured(m),
+            position=replace(self._position, lo=lo),
         )
 
-    def _measure(self, node: int | None) -> Float64:
+    def _measured(self, m: int) -> Float64:
         lo, hi = self._clock.lo, self._clock.hi
-        return self._missing[: hi - lo] if node is None else self._clock.F[self._rows[node], lo:hi]
+        for measure, node in self.plan.measures.items():
+            truth = self.plan.nodes[node].truth
+            column = self._clock.T if truth else self._clock.F
+            self._measures[measure, :m] = column[self._rows[node], lo:hi]
+        return self._measures[:, :m]
 
     # -- compiling ----------------------------------------------------------------------------
 
     def _fill_constants(self) -> None:
         for node, row in zip(self.plan.nodes, self._rows, strict=True):
             if node.kind == "constant":
+                if node.value != node.value:
+                    raise ConfigError(
+                        "the play counts in ticks, and the instrument's tick size is not known"
+                    )
                 track = self._tracks[node.timeframe]
                 if node.truth:
                     track.T[row] = 2 if node.value else 0
@@ -219,16 +265,32 @@ class Features:
         track = self._tracks[first.timeframe]
         if first.kind == "op":
             return self._program(track, group)
-        if first.kind == "indicator":
-            return self._indicator(track, first, self._rows[group[0]])
+        if first.kind in {"indicator", "structure"}:
+            return self._kernel(track, first, self._rows[group[0]])
+        if first.kind == "memory":
+            return self._memory(track, first, self._rows[group[0]])
         return self._carried(track, first, self._rows[group[0]])
 
+    def _position_rules(self, late: list[int]) -> PositionRules:
+        nodes = self.plan.nodes
+        fields = np.full(len(POSITION_FIELDS), -1, np.int64)
+        for i in late:
+            if nodes[i].kind == "position":
+                fields[POSITION_FIELDS.index(nodes[i].name)] = self._rows[i]
+        needed = [any(nodes[i].late for i in kind) for kind in self.plan.rules[:2]]
+        return PositionRules(
+            code=self._code([i for i in late if nodes[i].kind == "op"]),
+            F=self._clock.F,
+            T=self._clock.T,
+            lo=0,
+            fields=fields,
+            rows=self._rule_rows,
+            ends=self._rule_ends,
+            kinds=np.array(needed, np.int64),
+        )
+
     def _program(self, track: Track, group: list[int]) -> Callable[[], None]:
-        code = np.zeros((len(group), CODE_WIDTH), np.int64)
-        for at, i in enumerate(group):
-            node = self.plan.nodes[i]
-            operands = [self._rows[arg] for arg in node.args]
-            code[at] = (node.op, self._rows[i], operands[0], operands[-1], node.n)
+        code = self._code(group)
 
         def run() -> None:
             if track.hi > track.lo:
@@ -236,19 +298,55 @@ class Features:
 
         return run
 
-    def _indicator(self, track: Track, node: Node, row: int) -> Callable[[], None]:
-        spec = INDICATORS[node.name]
+    def _code(self, group: list[int]) -> Int64:
+        """The program of some operations."""
+        code = np.zeros((len(group), CODE_WIDTH), np.int64)
+        for at, i in enumerate(group):
+            node = self.plan.nodes[i]
+            operands = [self._rows[arg] for arg in node.args]
+            third = operands[2] if node.op in THREE_OPERANDS else node.n
+            code[at] = (
+                node.op,
+                self._rows[i],
+                operands[0],
+                operands[min(1, len(operands) - 1)],
+                third,
+            )
+        return code
+
+    def _kernel(self, track: Track, node: Node, row: int) -> Callable[[], None]:
+        """An indicator or structure over all bars of its timeframe."""
+        spec = (INDICATORS if node.kind == "indicator" else STRUCTURES)[node.name]
         kernel, params = spec.kernel, np.array(node.params, np.float64)
         state = np.zeros(spec.state_size(node.params))
         self._kernel_states.append(state)
-        ins = np.array([self._rows[arg] for arg in node.args], np.int64)
-        outs = np.arange(row, row + len(spec.outputs), dtype=np.int64)
+        ins = np.array([self._rows[arg] if arg >= 0 else -1 for arg in node.args], np.int64)
+        outs = np.arange(row, row + outputs_of(node), dtype=np.int64)
 
         def run() -> None:
             if track.hi > track.lo:
                 kernel(params, state, track.F, ins, outs, track.lo, track.hi, track.first_index)
 
         return run
+
+    def _memory(self, track: Track, node: Node, row: int) -> Callable[[], None]:
+        """A window over the bars before, or what was true how long ago."""
+        kind, n = Memory(node.op), node.n
+        state = np.zeros(state_cells(kind, n))
+        self._kernel_states.append(state)
+        p, q = self._rows[node.args[0]], self._rows[node.args[-1]]
+
+        def numbers() -> None:
+            if track.hi > track.lo:
+                remember_numbers(
+                    kind, n, state, track.F, p, row, track.lo, track.hi, track.first_index
+                )
+
+        def truths() -> None:
+            if track.hi > track.lo:
+                remember_truths(kind, n, state, track.F, track.T, p, q, row, track.lo, track.hi)
+
+        return numbers if kind in NUMBER_WINDOWS else truths
 
     def _carried(self, track: Track, node: Node, row: int) -> Callable[[], None]:
         """A value of another timeframe, at this one's closes."""
@@ -282,6 +380,7 @@ class Features:
             pieces.append(np.int64(track.seen).tobytes())
             pieces.extend(_canonical(column) for column in track.tail())
         pieces.extend(_canonical(state) for state in self._partial.values())
+        pieces.extend(_canonical(state) for state in self._totals.values())
         pieces.extend(_canonical(state) for state in self._kernel_states)
         return pieces
 
@@ -293,8 +392,29 @@ class Features:
             track.lo = track.hi = track.history
             for column in track.tail():
                 column[...] = np.frombuffer(next(left), column.dtype).reshape(column.shape)
-        for state in (*self._partial.values(), *self._kernel_states):
+        states = (*self._partial.values(), *self._totals.values(), *self._kernel_states)
+        for state in states:
             state[...] = np.frombuffer(next(left), np.float64)
+
+
+def _calendar(name: str, track: Track) -> Float64:
+    """What the times of the track's new bars say: ``open_ms``, ``hour``, ``weekday`` (UTC)."""
+    if name == "open_ms":
+        return track.open_ms[track.lo : track.hi].astype(np.float64)
+    close_ms = track.close_ms[track.lo : track.hi]
+    # The epoch was a Thursday: day 3 of a week that begins on Monday.
+    whole = close_ms // HOUR_MS % 24 if name == "hour" else (close_ms // DAY_MS + 3) % 7
+    return whole.astype(np.float64)
+
+
+def _column(bars: Bars, name: str) -> Float64:
+    """A column of the bars; ConfigError when these have none."""
+    column: Float64 | None = getattr(bars, name, None)
+    if column is None:
+        raise ConfigError(
+            f"the play reads {name}, and the bars have none", hint="store that series first"
+        )
+    return column
 
 
 def _canonical(column: npt.NDArray[Any]) -> bytes:
@@ -314,23 +434,30 @@ def _place_rows(plan: FeaturePlan) -> tuple[list[int], dict[Timeframe, tuple[int
             rows.append(rows[node.args[0]] + node.n)
             continue
         rows.append(size[node.truth])
-        size[node.truth] += len(INDICATORS[node.name].outputs) if node.kind == "indicator" else 1
+        size[node.truth] += outputs_of(node)
     return rows, {timeframe: (numbers, truths) for timeframe, (numbers, truths) in sizes.items()}
+
+
+def outputs_of(node: Node) -> int:
+    """Rows a node writes."""
+    if node.kind == "indicator":
+        return len(INDICATORS[node.name].outputs)
+    return int(node.value) if node.kind == "structure" else 1
 
 
 def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
     """Nodes in an order in which each finds what it reads; operations of one timeframe that can
     follow each other stand together, everything else alone."""
     nodes = plan.nodes
-    inputs = {"price", "constant"}
+    inputs = {"price", "position", "constant"}
     done = {i for i, node in enumerate(nodes) if node.kind in inputs}
-    waiting = [i for i in range(len(nodes)) if i not in done]
+    waiting = [i for i, node in enumerate(nodes) if i not in done and not node.late]
     while waiting:
         program: list[int] = []
         alone: list[int] = []
         for i in waiting:
             node = nodes[i]
-            if not done.issuperset(node.args):
+            if not done.issuperset(arg for arg in node.args if arg >= 0):
                 continue
             if node.kind != "op":
                 alone.append(i)

@@ -10,17 +10,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.features.memory import TRUTHS, Memory
 from engine.features.program import TRUTH_OPS, Op
 from engine.indicators.registry import INDICATORS
-from engine.indicators.spec import Params
-from engine.play.ast import At, Call, Expr, Indicator, Literal, Param, Price, Ref, Type
+from engine.indicators.spec import OutputSpec, Params
+from engine.measures import measured
+from engine.play.ast import (
+    At,
+    Call,
+    Expr,
+    Indicator,
+    Literal,
+    Param,
+    Position,
+    Price,
+    Ref,
+    Structure,
+    Ticks,
+    Type,
+)
 from engine.play.model import RULE_KINDS, Play
+from engine.play.outputs import all_outputs, structure_params
+from engine.structures.registry import STRUCTURES
+from engine.structures.spec import SourceSpec
 from engine.timeframe import Timeframe, divides
 
 #: Weight below which the start of history no longer counts, unless a run config says otherwise.
@@ -30,7 +49,25 @@ _TRUTHS = (Type.BOOL, Type.EVENT)
 _BINARY = {
     "add": Op.ADD, "sub": Op.SUB, "mul": Op.MUL, "div": Op.DIV, "lt": Op.LT, "le": Op.LE,
     "gt": Op.GT, "ge": Op.GE, "cross_above": Op.CROSS_ABOVE, "cross_below": Op.CROSS_BELOW,
+    "neg": Op.NEG, "abs": Op.ABS, "not": Op.NOT, "near": Op.NEAR, "near_pct": Op.NEAR_PCT,
 }  # fmt: skip
+#: Operations over numbers and over truth values.
+_EITHER = {
+    "eq": (Op.EQ, Op.SAME), "ne": (Op.NE, Op.DIFFERENT),
+    "lookback": (Op.LOOKBACK, Op.LOOKBACK_TRUTH),
+    "changed": (Op.CHANGED, Op.CHANGED_TRUTH), "defined": (Op.DEFINED, Op.DEFINED_TRUTH),
+    "coalesce": (Op.COALESCE, Op.COALESCE_TRUTH), "if": (Op.IF, Op.IF_TRUTH),
+}  # fmt: skip
+#: Operations of two operands that take more one after the other.
+_FOLDED = {"and": Op.AND, "or": Op.OR, "min": Op.MIN, "max": Op.MAX}
+_MEMORY = {
+    "within": Memory.WITHIN, "held": Memory.HELD, "count": Memory.COUNT, "since": Memory.SINCE,
+    "bars_since": Memory.BARS_SINCE, "value_when": Memory.VALUE_WHEN, "highest": Memory.HIGHEST,
+    "lowest": Memory.LOWEST, "avg": Memory.AVG, "sum": Memory.SUM,
+}  # fmt: skip
+#: Bars an operation reads back beside those it counts.
+_REACH = {"cross_above": 1, "cross_below": 1, "changed": 1}
+_LOOKING_BACK = (Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.CHANGED, Op.CHANGED_TRUTH)
 #: Prices that are means of others: the columns, added left to right, and the divisor.
 _MEANS = {
     "hl2": (("high", "low"), 2.0),
@@ -44,9 +81,12 @@ class Node:
     """One distinct value on one timeframe.
 
     ``kind``: ``price`` (``name``), ``constant`` (``value``), ``op`` (``op`` over ``args``),
-    ``indicator`` (``name``, ``params``; its outputs are the ``output`` nodes), ``output`` number
-    ``n`` of indicator ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or faster
-    timeframe). ``truth``: a truth value, else a number.
+    ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
+    outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
+    is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
+    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe), ``position`` (field
+    ``name`` of the open position). ``truth``: a truth value, else a number. ``late``: hangs on the
+    position, so it is known only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.
@@ -62,6 +102,7 @@ class Node:
     params: Params = ()
     value: float = 0.0
     truth: bool = False
+    late: bool = False
     bars: int = 1
     valid: int = 1
     span_ms: int = 0
@@ -96,7 +137,8 @@ class FeaturePlan:
 
     ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
-    ``stop`` and ``targets``: nodes of the measures they are multiples of, None without one.
+    ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
+    of :class:`engine.measures.Measure`.
     ``values``: the close, series and setups recorded with a decision, by name.
     """
 
@@ -105,8 +147,7 @@ class FeaturePlan:
     nodes: tuple[Node, ...] = field(repr=False)
     history: Mapping[Timeframe, int]
     rules: tuple[tuple[int, ...], ...]
-    stop: int | None
-    targets: tuple[int | None, ...]
+    measures: Mapping[int, int]
     values: Mapping[str, int]
     warmup: WarmupPlan
 
@@ -115,19 +156,35 @@ class FeaturePlan:
         """Every timeframe with columns of its own, base and clock included, fastest first."""
         return tuple(self.history)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the bars that the play reads."""
+        return frozenset(node.name for node in self.nodes if node.kind == "price")
 
-def compile_features(play: Play, base: Timeframe, weight: float = WARMUP_WEIGHT) -> FeaturePlan:
+
+def compile_features(
+    play: Play,
+    base: Timeframe,
+    weight: float = WARMUP_WEIGHT,
+    *,
+    tick_size: Decimal | None = None,
+) -> FeaturePlan:
     """The plan of ``play`` over a base series of ``base`` bars.
 
-    Raises ConfigError if the clock or a timeframe of the play is not made of whole base bars.
+    ``tick_size``: the instrument's price step, in USDT, for plays that count in ticks; without it
+    such a plan is good for its warm-up only. Raises ConfigError if the clock or a timeframe of
+    the play is not made of whole base bars.
     """
-    return _Compiler(play, base, weight).plan()
+    return _Compiler(play, base, weight, tick_size).plan()
 
 
 class _Compiler:
-    def __init__(self, play: Play, base: Timeframe, weight: float) -> None:
+    def __init__(
+        self, play: Play, base: Timeframe, weight: float, tick_size: Decimal | None
+    ) -> None:
         self._play, self._base, self._weight = play, base, weight
-        self._definitions = {**dict(play.series), **dict(play.setups)}
+        self._tick_size = tick_size
+        self._definitions = dict((*play.series, *play.structures, *play.setups))
         self._nodes: list[Node] = []
         self._known: dict[tuple[Any, ...], int] = {}
         self._compiled: dict[tuple[Expr, Timeframe], int] = {}
@@ -141,8 +198,7 @@ class _Compiler:
             tuple(self.expression(rule.when, clock) for rule in play.rule(kind))
             for kind in RULE_KINDS
         )
-        stop = self._measure(play.risk.stop.of)
-        targets = tuple(self._measure(target.of) for target in play.risk.targets)
+        measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
         values = self._values()
         history = {tf: self._history[tf] for tf in sorted(self._history, key=lambda tf: tf.ms)}
         return FeaturePlan(
@@ -151,14 +207,10 @@ class _Compiler:
             nodes=tuple(self._nodes),
             history=history,
             rules=rules,
-            stop=stop,
-            targets=targets,
+            measures=measures,
             values=values,
             warmup=self._warmup(history),
         )
-
-    def _measure(self, expr: Expr | None) -> int | None:
-        return None if expr is None else self.expression(expr, self._play.clock)
 
     def _values(self) -> dict[str, int]:
         """The close, then every series and setup by id, a multi-output series by
@@ -170,7 +222,7 @@ class _Compiler:
                 continue
             inner = expr.expr if isinstance(expr, At) else expr
             assert isinstance(inner, Indicator)
-            for output in INDICATORS[inner.name].outputs:
+            for output in all_outputs(inner):
                 node = self._selected(expr, output.name, output.type)
                 found[f"{id}.{output.name}"] = self.expression(node, self._play.clock)
         return found
@@ -208,9 +260,23 @@ class _Compiler:
         key: tuple[Any, ...] = (node.kind, node.timeframe, node.args, node.op, node.n)
         key += (node.name, node.params, repr(node.value), node.truth)
         if key not in self._known:
+            late = [arg for arg in node.args if arg >= 0 and self._nodes[arg].late]
+            if late:
+                node = self._late(node)
             self._known[key] = len(self._nodes)
             self._nodes.append(node)
         return self._known[key]
+
+    def _late(self, node: Node) -> Node:
+        """A node over the position: an operation of this very clock close."""
+        if node.kind != "op" or node.n or node.op in _LOOKING_BACK:
+            raise ConfigError(
+                "a look-back or window over a field of the position is not built yet",
+                where=f"play {self._play.name}",
+                hint="compare the field itself",
+                code="NOT_BUILT",
+            )
+        return replace(node, late=True)
 
     def _price(self, name: str, timeframe: Timeframe) -> int:
         if name in _MEANS:
@@ -261,8 +327,12 @@ class _Compiler:
                 return self._literal(expr, timeframe)
             case Param():
                 return self._literal(expr.literal, timeframe)
+            case Ticks():
+                return self._ticks(expr, timeframe)
             case Price():
                 return self._price(expr.name, timeframe)
+            case Position():
+                return self._add(Node("position", timeframe, name=expr.field, late=True))
             case Ref():
                 definition = self._definitions[expr.id]
                 if expr.field:
@@ -270,6 +340,8 @@ class _Compiler:
                 return self.expression(definition, timeframe)
             case Indicator():
                 return self._indicator(expr, timeframe)
+            case Structure():
+                return self._structure(expr, timeframe)
             case At():
                 return self._at(expr, timeframe)
             case Call():
@@ -281,14 +353,21 @@ class _Compiler:
             return self._selected(self._definitions[expr.id], output, type)
         if isinstance(expr, At):
             return At(self._selected(expr.expr, output, type), expr.timeframe, type)
-        assert isinstance(expr, Indicator)
-        return Indicator(expr.name, expr.inputs, expr.params, output, type)
+        assert isinstance(expr, Indicator | Structure)
+        return replace(expr, output=output, type=type)
 
     def _literal(self, literal: Literal, timeframe: Timeframe) -> int:
         if isinstance(literal.value, bool):
             return self._constant(literal.value, timeframe)
+        if isinstance(literal.value, str):
+            return self._constant(float(literal.members.index(literal.value)), timeframe)
         assert isinstance(literal.value, Decimal)
         return self._constant(float(literal.value), timeframe)
+
+    def _ticks(self, expr: Ticks, timeframe: Timeframe) -> int:
+        if self._tick_size is None:
+            return self._constant(math.nan, timeframe)
+        return self._constant(float(expr.count * self._tick_size), timeframe)
 
     def _indicator(self, expr: Indicator, timeframe: Timeframe) -> int:
         spec = INDICATORS[expr.name]
@@ -310,25 +389,77 @@ class _Compiler:
                 bars=max((node.bars for node in needed), default=1) + bars,
                 valid=first + spec.first_valid(params),
                 span_ms=max((node.span_ms for node in needed), default=timeframe.ms)
-                + bars * timeframe.ms,
+                + bars * timeframe.ms
+                + spec.warmup_ms(params),
             )
         )
-        names = [output.name for output in spec.outputs]
+        return self._output(whole, spec.outputs, expr.output)
+
+    def _output(self, whole: int, outputs: tuple[OutputSpec, ...], name: str) -> int:
+        """The node of one output of an indicator or structure."""
+        place = next(i for i, output in enumerate(outputs) if output.name == name)
         node = self._nodes[whole]
         output = self._add(
             Node(
                 "output",
-                timeframe,
+                node.timeframe,
                 (whole,),
-                n=names.index(expr.output),
+                n=place,
                 bars=node.bars,
                 valid=node.valid,
                 span_ms=node.span_ms,
             )
         )
-        if spec.outputs[names.index(expr.output)].type in _TRUTHS:
-            return self._op(Op.TRUTH, (output,), timeframe)
+        if outputs[place].type in _TRUTHS:
+            return self._op(Op.TRUTH, (output,), node.timeframe)
         return output
+
+    def _structure(self, expr: Structure, timeframe: Timeframe) -> int:
+        spec = STRUCTURES[expr.name]
+        sources = dict(expr.sources)
+        args = [self._price(name, timeframe) for name in spec.inputs]
+        key = expr.id
+        for source in spec.sources:
+            given = sources.get(source.name)
+            if given is None:
+                args.extend([-1] * max(1, len(source.reads)))
+            elif not source.structure:
+                args.append(self.expression(given, timeframe))
+            else:
+                assert isinstance(given, Ref)
+                args.extend(self._rows_of(given.id, source, timeframe))
+                key = given.id if source.name == spec.keyed_by else key
+        params = spec.resolve(structure_params(expr), key=key)
+        outputs = spec.outputs(params)
+        needed = [self._nodes[arg] for arg in args if arg >= 0]
+        bars = spec.warmup_bars(params, self._weight) - 1
+        whole = self._add(
+            Node(
+                "structure",
+                timeframe,
+                tuple(args),
+                name=expr.name,
+                params=params,
+                value=float(len(outputs)),
+                bars=max(node.bars for node in needed) + bars,
+                valid=max(node.valid for node in needed) + spec.first_valid(params),
+                span_ms=max(node.span_ms for node in needed) + bars * timeframe.ms,
+            )
+        )
+        return self._output(whole, outputs, expr.output)
+
+    def _rows_of(self, id: str, source: SourceSpec, timeframe: Timeframe) -> list[int]:
+        """The nodes of the outputs that ``source`` reads of the structure ``id``, as numbers."""
+        definition = self._definitions[id]
+        inner = definition.expr if isinstance(definition, At) else definition
+        assert isinstance(inner, Structure)
+        types = {output.name: output.type for output in all_outputs(inner)}
+        rows = []
+        for name in source.rows(tuple(types)):
+            node = self.expression(replace(inner, output=name, type=types[name]), timeframe)
+            plain = self._nodes[node]
+            rows.append(plain.args[0] if plain.op == Op.TRUTH and plain.kind == "op" else node)
+        return rows
 
     def _at(self, expr: At, timeframe: Timeframe) -> int:
         if expr.timeframe is timeframe:
@@ -345,26 +476,43 @@ class _Compiler:
 
     def _call(self, expr: Call, timeframe: Timeframe) -> int:
         args = tuple(self.expression(arg, timeframe) for arg in expr.args)
-        if expr.op in {"and", "or"}:
-            op = Op.AND if expr.op == "and" else Op.OR
+        n = _bars(expr.n)
+        if expr.op in _MEMORY:
+            return self._memory(expr.op, args, timeframe, n)
+        if expr.op in _EITHER:
+            # The last operand says which: the first of ``if`` is a condition.
+            op = _EITHER[expr.op][self._nodes[args[-1]].truth]
+        elif expr.op in _FOLDED:
+            op = _FOLDED[expr.op]
+        else:
+            op = _BINARY[expr.op]
+        if expr.op in _FOLDED or expr.op == "coalesce":
             joined = args[0]
             for arg in args[1:]:
                 joined = self._op(op, (joined, arg), timeframe)
             return joined
-        if expr.op == "not":
-            return self._op(Op.NOT, args, timeframe)
-        if expr.op == "neg":
-            return self._op(Op.NEG, args, timeframe)
-        if expr.op in {"eq", "ne"}:
-            truths = self._nodes[args[0]].truth
-            same = Op.SAME if truths else Op.EQ
-            other = Op.DIFFERENT if truths else Op.NE
-            return self._op(same if expr.op == "eq" else other, args, timeframe)
-        if expr.op == "lookback":
-            op = Op.LOOKBACK_TRUTH if self._nodes[args[0]].truth else Op.LOOKBACK
-            return self._op(op, args, timeframe, _bars(expr.n))
-        reach = 1 if expr.op in {"cross_above", "cross_below"} else 0
-        return self._op(_BINARY[expr.op], args, timeframe, reach)
+        return self._op(op, args, timeframe, n or _REACH.get(expr.op, 0))
+
+    def _memory(self, name: str, args: tuple[int, ...], timeframe: Timeframe, n: int) -> int:
+        """A window of ``n`` bars, or memory without end (n = 0)."""
+        kind = _MEMORY[name]
+        if kind is Memory.VALUE_WHEN and self._nodes[args[1]].truth:
+            kind = Memory.VALUE_WHEN_TRUTH
+        operands = [self._nodes[arg] for arg in args]
+        more = max(n - 1, 0)
+        return self._add(
+            Node(
+                "memory",
+                timeframe,
+                args,
+                op=kind,
+                n=n,
+                truth=kind in TRUTHS,
+                bars=max(node.bars for node in operands) + more,
+                valid=max(node.valid for node in operands) + more,
+                span_ms=max(node.span_ms for node in operands) + more * timeframe.ms,
+            )
+        )
 
 
 def _plain(value: Param | Literal) -> Decimal | bool | str:

@@ -2,8 +2,9 @@
 
 One evaluator serves every play. Numbers stand in ``F`` float64[rows, width] (missing is NaN),
 truth values in ``T`` uint8[rows, width] (0 false, 1 null, 2 true; and = min, or = max,
-not = 2 - x). Each instruction is one row of ``code``: the operation, the row it writes, up to two
-rows it reads, and a count of bars; it is carried out over the bars ``[lo, hi)`` before the next.
+not = 2 - x). Each instruction is one row of ``code``: the operation, the row it writes, two rows
+it reads, and a count of bars or the third row it reads; it is carried out over the bars
+``[lo, hi)`` before the next.
 Reading ``n`` bars back reads the columns before ``lo``: history stands there.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,12 @@ class Op(IntEnum):
     DIV = 3
     # N -> N
     NEG = 4
+    ABS = 5
+    # N, N -> N; null if either is missing
+    MIN = 6
+    MAX = 7
+    # N, N -> N: the first unless it is missing
+    COALESCE = 8
     # N, N -> T; null if either is missing
     LT = 10
     LE = 11
@@ -48,24 +56,41 @@ class Op(IntEnum):
     # T, T -> T; null if either is null
     SAME = 23
     DIFFERENT = 24
+    # T, T -> T: the first unless it is null
+    COALESCE_TRUTH = 25
     # N, N -> T; reads one bar back, null if any of the four is missing
     CROSS_ABOVE = 30
     CROSS_BELOW = 31
     # n bars back; null beyond history
     LOOKBACK = 40
     LOOKBACK_TRUTH = 41
+    # N -> T and T -> T; reads one bar back, null if either is missing
+    CHANGED = 42
+    CHANGED_TRUTH = 43
     # N -> T: an indicator's 0 or 1
     TRUTH = 50
+    # N -> T and T -> T: whether it is there
+    DEFINED = 51
+    DEFINED_TRUTH = 52
+    # N, N, N -> T: |a - b| <= t (null if t < 0), |a - b| <= f * |b| (null if b is 0)
+    NEAR = 60
+    NEAR_PCT = 61
+    # T, N, N -> N and T, T, T -> T: the second where the first is true, the third where false
+    IF = 62
+    IF_TRUTH = 63
 
 
 #: Operations whose result is a truth value.
 TRUTH_OPS = frozenset(
     {
         Op.LT, Op.LE, Op.GT, Op.GE, Op.EQ, Op.NE, Op.AND, Op.OR, Op.NOT, Op.SAME, Op.DIFFERENT,
-        Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.LOOKBACK_TRUTH, Op.TRUTH,
+        Op.COALESCE_TRUTH, Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.LOOKBACK_TRUTH, Op.CHANGED,
+        Op.CHANGED_TRUTH, Op.TRUTH, Op.DEFINED, Op.DEFINED_TRUTH, Op.NEAR, Op.NEAR_PCT, Op.IF_TRUTH,
     }
 )  # fmt: skip
-#: Cells of one instruction: operation, destination, operands, bars.
+#: Operations that read a third row, where others have a count of bars.
+THREE_OPERANDS = frozenset({Op.NEAR, Op.NEAR_PCT, Op.IF, Op.IF_TRUTH})
+#: Cells of one instruction: operation, destination, two operands, bars or third operand.
 CODE_WIDTH = 5
 
 
@@ -84,9 +109,21 @@ def _arithmetic(op: int, a: Floats, b: Floats, out: Floats) -> None:
     elif op == Op.DIV:
         for i in range(n):
             out[i] = a[i] / b[i]
-    else:
+    elif op == Op.NEG:
         for i in range(n):
             out[i] = -a[i]
+    elif op == Op.ABS:
+        for i in range(n):
+            out[i] = abs(a[i])
+    elif op == Op.MIN:
+        for i in range(n):
+            out[i] = a[i] if a[i] < b[i] or a[i] != a[i] else b[i]
+    elif op == Op.MAX:
+        for i in range(n):
+            out[i] = a[i] if a[i] > b[i] or a[i] != a[i] else b[i]
+    else:
+        for i in range(n):
+            out[i] = a[i] if a[i] == a[i] else b[i]
     for i in range(n):
         out[i] = out[i] if out[i] - out[i] == 0.0 else math.nan
 
@@ -131,9 +168,36 @@ def _logic(op: int, a: Truths, b: Truths, out: Truths) -> None:
     elif op == Op.SAME:
         for i in range(n):
             out[i] = 1 if a[i] == 1 or b[i] == 1 else np.uint8(2) * (a[i] == b[i])
-    else:
+    elif op == Op.DIFFERENT or op == Op.CHANGED_TRUTH:
         for i in range(n):
             out[i] = 1 if a[i] == 1 or b[i] == 1 else np.uint8(2) * (a[i] != b[i])
+    else:
+        for i in range(n):
+            out[i] = b[i] if a[i] == 1 else a[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _near(op: int, a: Floats, b: Floats, t: Floats, out: Truths) -> None:
+    for i in range(len(out)):
+        distance = abs(a[i] - b[i])
+        most = t[i] if op == Op.NEAR else t[i] * abs(b[i])
+        meaningless = t[i] < 0.0 if op == Op.NEAR else b[i] == 0.0
+        missing = meaningless or distance != distance or most != most
+        out[i] = 1 if missing else np.uint8(2) * (distance <= most)
+
+
+@njit(cache=True, error_model="numpy")
+def _if(c: Truths, a: Floats, b: Floats, out: Floats) -> None:
+    for i in range(len(out)):
+        chosen = a[i] if c[i] == 2 else b[i]
+        out[i] = math.nan if c[i] == 1 else chosen
+
+
+@njit(cache=True, error_model="numpy")
+def _if_truth(c: Truths, a: Truths, b: Truths, out: Truths) -> None:
+    for i in range(len(out)):
+        chosen = a[i] if c[i] == 2 else b[i]
+        out[i] = np.uint8(1) if c[i] == 1 else chosen
 
 
 @njit(cache=True, error_model="numpy")
@@ -160,11 +224,11 @@ def evaluate(code: Code, F: Floats, T: Truths, lo: int, hi: int) -> None:
     """
     for k in range(len(code)):
         op, dst, p, q, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        if op <= Op.NEG:
+        if op <= Op.COALESCE:
             _arithmetic(op, F[p, lo:hi], F[q, lo:hi], F[dst, lo:hi])
         elif op <= Op.NE:
             _compare(op, F[p, lo:hi], F[q, lo:hi], T[dst, lo:hi])
-        elif op <= Op.DIFFERENT:
+        elif op <= Op.COALESCE_TRUTH:
             _logic(op, T[p, lo:hi], T[q, lo:hi], T[dst, lo:hi])
         elif op == Op.CROSS_ABOVE:
             _cross(
@@ -184,8 +248,26 @@ def evaluate(code: Code, F: Floats, T: Truths, lo: int, hi: int) -> None:
             before, truth = T[p, lo - n : hi - n], T[dst, lo:hi]
             for i in range(hi - lo):
                 truth[i] = before[i]
-        else:
+        elif op == Op.CHANGED:
+            _compare(Op.NE, F[p, lo:hi], F[p, lo - 1 : hi - 1], T[dst, lo:hi])
+        elif op == Op.CHANGED_TRUTH:
+            _logic(op, T[p, lo:hi], T[p, lo - 1 : hi - 1], T[dst, lo:hi])
+        elif op == Op.TRUTH:
             _truth(F[p, lo:hi], T[dst, lo:hi])
+        elif op == Op.DEFINED:
+            number, there = F[p, lo:hi], T[dst, lo:hi]
+            for i in range(hi - lo):
+                there[i] = np.uint8(2) * (number[i] == number[i])
+        elif op == Op.DEFINED_TRUTH:
+            asked, known = T[p, lo:hi], T[dst, lo:hi]
+            for i in range(hi - lo):
+                known[i] = np.uint8(2) * (asked[i] != 1)
+        elif op <= Op.NEAR_PCT:
+            _near(op, F[p, lo:hi], F[q, lo:hi], F[n, lo:hi], T[dst, lo:hi])
+        elif op == Op.IF:
+            _if(T[p, lo:hi], F[q, lo:hi], F[n, lo:hi], F[dst, lo:hi])
+        else:
+            _if_truth(T[p, lo:hi], T[q, lo:hi], T[n, lo:hi], T[dst, lo:hi])
 
 
 @njit(cache=True)
@@ -241,3 +323,25 @@ def pulse(
             fired = source[at] if first else max(fired, source[at])
             first = False
         out[i] = fired
+
+
+@njit(cache=True)
+def rule_columns(
+    T: Truths, rows: Code, ends: Code, lo: int, hi: int, truth: Truths, alternative: Any
+) -> None:
+    """Truth and first true alternative of each rule kind; a kind's rows are those of ``rows`` up
+    to ``ends[kind]``, none: false."""
+    begin = 0
+    for kind in range(4):
+        out, which = truth[kind], alternative[kind]
+        for i in range(hi - lo):
+            out[i] = 0
+            which[i] = -1
+        for place in range(ends[kind] - begin):
+            row = T[rows[begin + place], lo:hi]
+            for i in range(hi - lo):
+                if out[i] != 2:
+                    out[i] = max(out[i], row[i])
+                    if row[i] == 2:
+                        which[i] = place
+        begin = ends[kind]

@@ -1,4 +1,4 @@
-"""One indicator over whole columns: the kernel of the engine as one big chunk."""
+"""One indicator over whole columns: the kernel of the engine in chunks that stay in the cache."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from engine.errors import IndicatorError
 from engine.indicators.registry import get
 from engine.indicators.spec import IndicatorSpec, Vector
+
+#: Bars a kernel is given at a time.
+_CHUNK = 16_384
 
 
 def compute(name: str, inputs: Mapping[str, npt.ArrayLike], **params: object) -> dict[str, Vector]:
@@ -27,14 +30,19 @@ def compute(name: str, inputs: Mapping[str, npt.ArrayLike], **params: object) ->
     columns = _columns(spec, inputs)
     bars = len(columns[0])
     taken, given = len(columns), len(spec.outputs)
-    block = np.empty((taken + given, bars), dtype=np.float64)
-    for row, column in enumerate(columns):
-        block[row] = column
+    results = [np.empty(bars) for _ in spec.outputs]
+    block = np.empty((taken + given, min(bars, _CHUNK)), dtype=np.float64)
     state = np.zeros(spec.state_size(tuple(p)), dtype=np.float64)
     ins = np.arange(taken, dtype=np.int64)
     outs = np.arange(taken, taken + given, dtype=np.int64)
-    spec.kernel(p, state, block, ins, outs, 0, bars, 0)
-    return {output.name: block[taken + i].copy() for i, output in enumerate(spec.outputs)}
+    for start in range(0, bars, _CHUNK):
+        n = min(_CHUNK, bars - start)
+        for row, column in enumerate(columns):
+            block[row, :n] = column[start : start + n]
+        spec.kernel(p, state, block, ins, outs, 0, n, start)
+        for row, result in enumerate(results):
+            result[start : start + n] = block[taken + row, :n]
+    return {output.name: result for output, result in zip(spec.outputs, results, strict=True)}
 
 
 def _columns(spec: IndicatorSpec, inputs: Mapping[str, npt.ArrayLike]) -> list[Vector]:
@@ -72,5 +80,5 @@ def _columns(spec: IndicatorSpec, inputs: Mapping[str, npt.ArrayLike]) -> list[V
                 where=where,
                 code="INPUT_INVALID",
             )
-        columns.append(column.astype(np.float64))
+        columns.append(np.asarray(column, dtype=np.float64))
     return columns

@@ -6,7 +6,7 @@ import math
 
 from numba import njit
 
-from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.spec import (
     Block,
     IndicatorSpec,
@@ -31,9 +31,7 @@ def heikin_ashi_kernel(
     close = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, begin)
-        load(F, ins[1], start, n, high)
-        load(F, ins[2], start, n, low)
+        load_three(F, ins, start, n, begin, high, low)
         load(F, ins[3], start, n, close)
         seen, last_open, last_close = s[0], s[1], s[2]
         for i in range(n):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from numba import njit
 
 from engine.indicators import recursions
-from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.extremes import (
     extreme_cells,
     highest,
@@ -69,9 +69,7 @@ def kc_kernel(
     width = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         keltner(high, low, close, n, basis, width, length, s, 0)
         for i in range(n):
             low[i] = basis[i] - scalar * width[i]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from engine.indicators.spec import Block, Vector
+from engine.indicators.spec import Block, Rows, Vector
 
 #: Bars a kernel works on at a time.
 TILE = 512
@@ -30,6 +30,14 @@ def load(F: Block, row: int, start: int, n: int, x: Vector) -> None:
     for i in range(n):
         value = column[i]
         x[i] = value if value - value == 0.0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def load_three(F: Block, ins: Rows, start: int, n: int, x: Vector, y: Vector, z: Vector) -> None:
+    """:func:`load` of the first three inputs, most often high, low and close."""
+    load(F, ins[0], start, n, x)
+    load(F, ins[1], start, n, y)
+    load(F, ins[2], start, n, z)
 
 
 @njit(cache=True, error_model="numpy")

@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 from engine.indicators import recursions, windows
-from engine.indicators.columns import TILE, load, ratio, store, tile
+from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
 from engine.indicators.extremes import age_of_highest, lag, lag_cells
 from engine.indicators.spec import (
     Block,
@@ -132,9 +132,7 @@ def adx_kernel(
     reach = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         for i in range(n):
             high[i] = high[i] if close[i] == close[i] else math.nan
         true_range(high, low, close, n, reach, s, 0)
@@ -204,9 +202,7 @@ def vortex_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         true_range(high, low, close, n, reach, s, 0)
         windows.mean(reach, n, close, length, s, at_means, at)
         lag(low, n, before, 1, s, at_low)

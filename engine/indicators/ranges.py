@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from engine.indicators import windows
-from engine.indicators.columns import TILE, direction_of, load, ratio, store, tile
+from engine.indicators.columns import TILE, direction_of, load, load_three, ratio, store, tile
 from engine.indicators.extremes import extreme_cells, highest, lowest
 from engine.indicators.oscillators import RSI_CELLS, average_gains
 from engine.indicators.spec import (
@@ -63,9 +63,7 @@ def willr_kernel(
     x = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, x)
+        load_three(F, ins, start, n, high, low, x)
         place_in_range(high, low, x, n, 0.0, length, s, 0, i0 + start - lo)
         for i in range(n):
             x[i] -= 100.0
@@ -85,9 +83,7 @@ def stoch_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, x)
+        load_three(F, ins, start, n, high, low, x)
         place_in_range(high, low, x, n, 0.0, length, s, 0, at)
         windows.mean(x, n, high, smooth, s, at_smooth, at)
         store(F, outs[0], start, n, high)
@@ -135,9 +131,7 @@ def cci_kernel(
     x = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, x)
+        load_three(F, ins, start, n, high, low, x)
         for i in range(n):
             x[i] = (high[i] + low[i] + x[i]) / 3.0
             low[i] = 0.0
@@ -168,9 +162,7 @@ def uo_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         last = s[1]
         true_range(high, low, close, n, reach, s, 0)
         for i in range(n):
@@ -217,9 +209,7 @@ def mfi_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, volume)
         seen, last = s[0], s[1]
         for i in range(n):

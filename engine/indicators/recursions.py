@@ -14,11 +14,90 @@ from numba import njit
 from engine.indicators.spec import Vector
 
 #: State cells of :func:`exponential`: inputs seen (up to the length); the average before the
-#: current group (before the seed: the first input); the group's own part (the seed's sum); place
-#: in the group; the group's first input.
-EXPONENTIAL_CELLS = 5
+#: current group in two parts, a price near it and the rest (within a group: what the average then
+#: was above the group's first input); the group's own part; place in the group; its first input.
+EXPONENTIAL_CELLS = 6
 #: State cells of :func:`change`: whether a value was seen, the last one.
 CHANGE_CELLS = 2
+
+
+_SEEN, _NEAR, _REST, _PART, _PLACE, _FIRST = 0, 1, 2, 3, 4, 5
+
+
+@njit(cache=True, error_model="numpy")
+def _seed(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int) -> int:
+    """The mean of the first ``length`` inputs; returns the number of bars it took of these."""
+    seen, near, total = s[k + _SEEN], s[k + _NEAR], s[k + _PART]
+    i = 0
+    while i < n and seen < length:
+        entry = x[i]
+        y[i] = math.nan
+        if entry == entry:
+            near = entry if seen == 0.0 else near
+            total += entry - near
+            seen += 1.0
+            if seen == length:
+                near += total / length
+                total = 0.0
+                y[i] = near
+        i += 1
+    s[k + _SEEN], s[k + _NEAR], s[k + _PART] = seen, near, total
+    return i
+
+
+@njit(cache=True, error_model="numpy")
+def _singly(x: Vector, y: Vector, alpha: float, s: Vector, k: int) -> None:
+    """Any inputs after the seed, missing ones among them."""
+    near, rest = s[k + _NEAR], s[k + _REST]
+    part, place, first = s[k + _PART], s[k + _PLACE], s[k + _FIRST]
+    keep = 1.0 - alpha
+    for i in range(len(x)):
+        entry = x[i]
+        if entry != entry:
+            y[i] = math.nan
+            continue
+        power = keep
+        if place == 0.0:
+            first = entry
+            rest = (near - first) + rest
+        else:
+            part = keep * part + alpha * (entry - first)
+            square = keep * keep
+            power = square if place == 1.0 else square * keep
+            power = power if place < 3.0 else power * keep
+        y[i] = (first + part) + power * rest
+        place += 1.0
+        if place == 4.0:
+            near = first + part
+            rest = power * rest
+            part = place = first = 0.0
+    s[k + _NEAR], s[k + _REST] = near, rest
+    s[k + _PART], s[k + _PLACE], s[k + _FIRST] = part, place, first
+
+
+@njit(cache=True, error_model="numpy")
+def _by_fours(x: Vector, y: Vector, alpha: float, s: Vector, k: int) -> None:
+    """Whole groups without a missing input: bit for bit what :func:`_singly` gives."""
+    near, rest = s[k + _NEAR], s[k + _REST]
+    keep = 1.0 - alpha
+    keep2 = keep * keep
+    keep3 = keep2 * keep
+    keep4 = keep3 * keep
+    for group in range(len(x) // 4):
+        i = 4 * group
+        first = x[i]
+        u1, u2, u3 = x[i + 1] - first, x[i + 2] - first, x[i + 3] - first
+        above = (near - first) + rest
+        p1 = alpha * u1
+        p2 = keep * p1 + alpha * u2
+        p3 = keep * p2 + alpha * u3
+        y[i] = first + keep * above
+        y[i + 1] = (first + p1) + keep2 * above
+        y[i + 2] = (first + p2) + keep3 * above
+        near = first + p3
+        rest = keep4 * above
+        y[i + 3] = near + rest
+    s[k + _NEAR], s[k + _REST] = near, rest
 
 
 @njit(cache=True, error_model="numpy")
@@ -30,61 +109,22 @@ def exponential(x: Vector, n: int, y: Vector, length: int, alpha: float, s: Vect
 
     Inputs after the seed are taken in groups of four, counted from the seed: with r the first of
     the group, y[j] = r + part[j] + (1 - alpha)^(j + 1) * (y before the group - r), where part is
-    the recursion over x - r from 0. The groups' parts do not wait for each other, and flat input
-    stays exactly flat.
+    the recursion over x - r from 0. The groups' parts do not wait for each other, and from group
+    to group only what is left of y - r is handed on; flat input stays exactly flat.
     """
-    seen, base, part, place, first = s[k], s[k + 1], s[k + 2], s[k + 3], s[k + 4]
-    i = 0
-    while i < n and seen < length:
-        entry = x[i]
-        y[i] = math.nan
-        if entry == entry:
-            base = entry if seen == 0.0 else base
-            part += entry - base
-            seen += 1.0
-            if seen == length:
-                base += part / length
-                y[i] = base
-        i += 1
-    keep = 1.0 - alpha
-    keep2 = keep * keep
-    keep3 = keep2 * keep
-    keep4 = keep3 * keep
-    while i < n:
-        if place == 0.0 and i + 4 <= n:
-            first = x[i]
-            u1, u2, u3 = x[i + 1] - first, x[i + 2] - first, x[i + 3] - first
-            whole = u1 + u2 + u3
-            if whole == whole:
-                gap = base - first
-                p1 = alpha * u1
-                p2 = keep * p1 + alpha * u2
-                part = keep * p2 + alpha * u3
-                y[i] = first + keep * gap
-                y[i + 1] = (first + p1) + keep2 * gap
-                y[i + 2] = (first + p2) + keep3 * gap
-                base = (first + part) + keep4 * gap
-                y[i + 3] = base
-                i += 4
-                continue
-        entry = x[i]
-        if entry != entry:
-            y[i] = math.nan
-        else:
-            power = keep
-            if place == 0.0:
-                first = entry
-                part = 0.0
-            else:
-                part = keep * part + alpha * (entry - first)
-                power = keep2 if place == 1.0 else keep3 if place == 2.0 else keep4
-            y[i] = (first + part) + power * (base - first)
-            place += 1.0
-            if place == 4.0:
-                base = y[i]
-                place = 0.0
-        i += 1
-    s[k], s[k + 1], s[k + 2], s[k + 3], s[k + 4] = seen, base, part, place, first
+    at = _seed(x, n, y, length, s, k)
+    gaps = 0
+    for i in range(n):
+        gaps += 1 if x[i] != x[i] else 0
+    to_group = (4 - int(s[k + _PLACE])) % 4 if gaps == 0 else n - at
+    begin = min(n, at + to_group)
+    end = begin + (n - begin) // 4 * 4
+    if begin > at:
+        _singly(x[at:begin], y[at:begin], alpha, s, k)
+    if end > begin:
+        _by_fours(x[begin:end], y[begin:end], alpha, s, k)
+    if n > end:
+        _singly(x[end:n], y[end:n], alpha, s, k)
 
 
 @njit(cache=True, error_model="numpy")
@@ -104,6 +144,15 @@ def change(x: Vector, n: int, y: Vector, s: Vector, k: int) -> None:
     """y = x less the last defined x before it; missing on the first. Not in place."""
     seen = s[k]
     last = s[k + 1]
+    gaps = 0
+    for i in range(n):
+        gaps += 1 if x[i] != x[i] else 0
+    if gaps == 0 and seen > 0.0:  # the same in a form the compiler spreads across bars
+        y[0] = x[0] - last
+        for i in range(1, n):
+            y[i] = x[i] - x[i - 1]
+        s[k + 1] = x[n - 1]
+        return
     for i in range(n):
         entry = x[i]
         y[i] = entry - last if seen > 0.0 else math.nan

@@ -11,7 +11,7 @@ import math
 
 from numba import njit
 
-from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.columns import TILE, load_three, store, tile
 from engine.indicators.spec import Block, IndicatorSpec, OutputSpec, Rows, Vector
 from engine.play.ast import Type
 from engine.timeframe import DAY_MS, FIRST_MONDAY_MS, WEEK_MS
@@ -83,9 +83,7 @@ def session_levels_kernel(
     v = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, time)
+        load_three(F, ins, start, n, high, low, time)
         for i in range(n):
             top, bottom, moment = high[i], low[i], time[i]
             x[i] = y[i] = u[i] = v[i] = high[i] = low[i] = math.nan

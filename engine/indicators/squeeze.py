@@ -8,7 +8,7 @@ from numba import njit
 
 from engine.indicators import windows
 from engine.indicators.channels import KELTNER_CELLS, keltner
-from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.columns import TILE, load_three, store, tile
 from engine.indicators.extremes import lag, lag_cells
 from engine.indicators.spec import (
     Block,
@@ -43,9 +43,7 @@ def squeeze_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         keltner(high, low, close, n, basis, width, kc_length, s, 0)
         windows.mean_deviation(close, n, high, low, bb_length, 0, s, KELTNER_CELLS, at)
         for i in range(n):

@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 from engine.indicators import recursions
-from engine.indicators.columns import TILE, load, store, tile
+from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.spec import (
     DIRECTIONS,
     Block,
@@ -46,9 +46,7 @@ def supertrend_kernel(
     reach = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         true_range(high, low, close, n, reach, s, 0)
         recursions.rma(reach, n, reach, length, s, TRUE_RANGE_CELLS)
         _ride_bands(high, low, close, reach, n, multiplier, s)

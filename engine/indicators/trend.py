@@ -117,6 +117,12 @@ def fast_below_slow(p: Params) -> str | None:
     return None if p[0] < p[1] else f"fast must be below slow, not {p[0]:g} and {p[1]:g}"
 
 
+_FAST_SLOW_SIGNAL = (
+    length_param(12, name="fast"),
+    length_param(26, name="slow", low=2),
+    length_param(9, name="signal"),
+)
+
 SPECS = (
     IndicatorSpec(
         name="macd",
@@ -126,11 +132,7 @@ SPECS = (
         "signal = EMA(macd, signal); histogram = macd - signal",
         source="G. Appel; TA-Lib MACD",
         inputs=("source",),
-        params=(
-            length_param(12, name="fast"),
-            length_param(26, name="slow", low=2),
-            length_param(9, name="signal"),
-        ),
+        params=_FAST_SLOW_SIGNAL,
         outputs=outputs("macd", "signal", "histogram"),
         kernel=macd_kernel,
         state_size=lambda p: _MACD_CELLS,
@@ -145,11 +147,7 @@ SPECS = (
         "signal = EMA(ppo, signal); histogram = ppo - signal",
         source="G. Appel; TA-Lib PPO with matype 1",
         inputs=("source",),
-        params=(
-            length_param(12, name="fast"),
-            length_param(26, name="slow", low=2),
-            length_param(9, name="signal"),
-        ),
+        params=_FAST_SLOW_SIGNAL,
         outputs=outputs("ppo", "signal", "histogram"),
         kernel=ppo_kernel,
         state_size=lambda p: 3 * recursions.EXPONENTIAL_CELLS,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from numba import njit
 
 from engine.indicators import recursions, windows
-from engine.indicators.columns import TILE, load, ratio, store, tile
+from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
 from engine.indicators.elementary import log
 from engine.indicators.extremes import extreme_cells, highest, lowest
 from engine.indicators.spec import (
@@ -78,9 +78,7 @@ def atr_kernel(
     y = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         true_range(high, low, close, n, y, s, 0)
         recursions.rma(y, n, y, length, s, TRUE_RANGE_CELLS)
         store(F, outs[0], start, n, y)
@@ -90,18 +88,13 @@ def atr_kernel(
 def natr_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
-    length = int(p[0])
-    high = tile(hi - lo)
-    low = tile(hi - lo)
-    close = tile(hi - lo)
+    atr_kernel(p, s, F, ins, outs, lo, hi, i0)
     y = tile(hi - lo)
+    close = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
+        load(F, outs[0], start, n, y)
         load(F, ins[2], start, n, close)
-        true_range(high, low, close, n, y, s, 0)
-        recursions.rma(y, n, y, length, s, TRUE_RANGE_CELLS)
         for i in range(n):
             y[i] = 100.0 * ratio(y[i], close[i])
         store(F, outs[0], start, n, y)
@@ -123,9 +116,7 @@ def chop_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         true_range(high, low, close, n, y, s, 0)
         windows.mean(y, n, close, length, s, TRUE_RANGE_CELLS, at)
         highest(high, n, y, length, s, at_top, at)
@@ -178,22 +169,22 @@ def bbands_kernel(
     lower = tile(hi - lo)
     middle = tile(hi - lo)
     upper = tile(hi - lo)
+    spread = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, x)
-        windows.mean_deviation(x, n, middle, upper, length, ddof, s, 0, i0 + start - lo)
-        store(F, outs[1], start, n, middle)
+        windows.mean_deviation(x, n, middle, lower, length, ddof, s, 0, i0 + start - lo)
         for i in range(n):
-            reach = width * upper[i]
+            reach = width * lower[i]
             lower[i] = middle[i] - reach
             upper[i] = middle[i] + reach
-        store(F, outs[0], start, n, lower)
-        store(F, outs[2], start, n, upper)
-        for i in range(n):
             band = upper[i] - lower[i]
-            middle[i] = 100.0 * ratio(band, middle[i])
+            spread[i] = 100.0 * ratio(band, middle[i])
             x[i] = ratio(x[i] - lower[i], band)
-        store(F, outs[3], start, n, middle)
+        store(F, outs[0], start, n, lower)
+        store(F, outs[1], start, n, middle)
+        store(F, outs[2], start, n, upper)
+        store(F, outs[3], start, n, spread)
         store(F, outs[4], start, n, x)
 
 

@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 from engine.indicators import recursions, windows
-from engine.indicators.columns import TILE, direction_of, load, ratio, store, tile
+from engine.indicators.columns import TILE, direction_of, load, load_three, ratio, store, tile
 from engine.indicators.spec import (
     Block,
     IndicatorSpec,
@@ -86,9 +86,7 @@ def ad_kernel(
     flow = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, flow)
         money_flow(high, low, close, flow, n)
         total = s[0]
@@ -112,9 +110,7 @@ def adosc_kernel(
     flow = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, flow)
         money_flow(high, low, close, flow, n)
         seen, total, quick, calm = s[0], s[1], s[2], s[3]
@@ -141,9 +137,7 @@ def cmf_kernel(
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         at = i0 + start - lo
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, flow)
         money_flow(high, low, close, flow, n)
         windows.mean(flow, n, high, length, s, 0, at)
@@ -167,9 +161,7 @@ def kvo_kernel(
     volume = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, way)
+        load_three(F, ins, start, n, high, low, way)
         load(F, ins[3], start, n, volume)
         for i in range(n):
             way[i] = way[i] if volume[i] == volume[i] else math.nan

@@ -6,7 +6,7 @@ import math
 
 from numba import njit
 
-from engine.indicators.columns import TILE, load, ratio, store, tile
+from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
 from engine.indicators.sessions import SESSIONS, session_of
 from engine.indicators.spec import (
     Block,
@@ -47,9 +47,7 @@ def vwap_kernel(
     time = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, volume)
         load(F, ins[4], start, n, time)
         seen, number, whole, traded, weight = s[0], s[1], s[2], s[3], s[4]
@@ -100,9 +98,7 @@ def anchored_vwap_kernel(
     age = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load(F, ins[0], start, n, high)
-        load(F, ins[1], start, n, low)
-        load(F, ins[2], start, n, close)
+        load_three(F, ins, start, n, high, low, close)
         load(F, ins[3], start, n, volume)
         load(F, ins[4 + int(p[0])], start, n, age)
         since_anchor(age, n, age, s, 0)

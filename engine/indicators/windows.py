@@ -2,10 +2,10 @@
 
 The bits are the same for any chunking and any start of history, and flat input gives an exact
 mean and an exact spread of 0. Sums are taken of differences to a bar of the window, never as
-running sums. Up to DIRECT_MAX bars every window is summed anew, oldest first, side by side across
-bars; longer ones add the suffix of the last whole block to the prefix of the current one, where
-blocks of ``length`` bars are anchored to the absolute bar index. Bars before history are missing,
-as is any window that holds a missing bar.
+running sums. Up to DIRECT_MAX bars every window is put together anew of sums of 2, 4, 8 ... bars,
+side by side across bars; longer ones add the suffix of the last whole block to the prefix of the
+current one, where blocks of ``length`` bars are anchored to the absolute bar index. Bars before
+history are missing, as is any window that holds a missing bar.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numba.extending import register_jitable
 
 from engine.indicators.spec import Vector
 
-#: Longest window that is summed anew at each bar.
+#: Longest window that is put together anew at each bar.
 DIRECT_MAX = 64
 
 # Cells before the three block arrays of a long window: begun, reference of the current block and
@@ -61,59 +61,150 @@ def with_history(x: Vector, n: int, length: int, s: Vector, k: int) -> Vector:
 
 
 @njit(cache=True, error_model="numpy")
+def _pairs(w: Vector, a: Vector) -> None:
+    """a = sum of two bars' differences to the newer one."""
+    size = len(w)
+    newer, older, out = w[1:size], w[: size - 1], a[1:size]
+    for i in range(size - 1):
+        out[i] = older[i] - newer[i]
+
+
+@njit(cache=True, error_model="numpy")
+def _double(w: Vector, part: int, a: Vector, out: Vector) -> None:
+    """From sums ``a`` of the last ``part`` bars' differences to the newest those of twice as
+    many."""
+    size = len(w)
+    first = 2 * part - 1
+    newest, middle = w[first:size], w[first - part : size - part]
+    newer, older, sums = a[first:size], a[first - part : size - part], out[first:size]
+    bars = float(part)
+    for i in range(size - first):
+        sums[i] = newer[i] + (older[i] + bars * (middle[i] - newest[i]))
+
+
+@njit(cache=True, error_model="numpy")
+def _extend(w: Vector, last: int, have: int, part: int, a: Vector, m: Vector) -> None:
+    """Add to the sums ``m`` of the newest ``have`` bars those of the ``part`` bars before; from
+    none take the sums themselves."""
+    n = len(m)
+    if have == 0:
+        sums = a[last : last + n]
+        for i in range(n):
+            m[i] = sums[i]
+        return
+    newest, middle = w[last : last + n], w[last - have : last - have + n]
+    older = a[last - have : last - have + n]
+    bars = float(part)
+    for i in range(n):
+        m[i] += older[i] + bars * (middle[i] - newest[i])
+
+
+@njit(cache=True, error_model="numpy")
 def _direct_mean(w: Vector, n: int, length: int, m: Vector) -> None:
-    """Differences to the oldest bar, summed oldest first; four bars of all windows per pass."""
-    for i in range(n):
-        m[i] = 0.0
-    oldest = w[:n]
-    j = 1
-    while j + 4 <= length:
-        a, b, e, f = w[j : j + n], w[j + 1 : j + 1 + n], w[j + 2 : j + 2 + n], w[j + 3 : j + 3 + n]
+    """Sums of 2, 4, 8 ... bars, each of two of the half; the window is put together of those its
+    length is made of, the newest smallest. All are of differences to the newest bar."""
+    last = length - 1
+    sums = np.empty((2, last + n))
+    have, part, rest, row = length & 1, 2, length >> 1, 0
+    if have == 1:
         for i in range(n):
-            about = oldest[i]
-            m[i] = (((m[i] + (a[i] - about)) + (b[i] - about)) + (e[i] - about)) + (f[i] - about)
-        j += 4
-    while j < length:
-        a = w[j : j + n]
-        for i in range(n):
-            m[i] += a[i] - oldest[i]
-        j += 1
+            m[i] = 0.0
+    if rest > 0:
+        _pairs(w, sums[0])
+    while rest > 0:
+        if rest & 1:
+            _extend(w, last, have, part, sums[row], m[:n])
+            have += part
+        rest >>= 1
+        if rest > 0:
+            _double(w, part, sums[row], sums[1 - row])
+            row = 1 - row
+            part *= 2
+    newest = w[last : last + n]
+    share = 1.0 / length
     for i in range(n):
-        m[i] = oldest[i] + m[i] / length
+        m[i] = newest[i] + m[i] * share
+
+
+@njit(cache=True, error_model="numpy")
+def _pairs_moments(w: Vector, a: Vector, q: Vector) -> None:
+    """:func:`_pairs`, and q = two bars' summed squared differences to their mean."""
+    size = len(w)
+    newer, older, out, squares = w[1:size], w[: size - 1], a[1:size], q[1:size]
+    for i in range(size - 1):
+        gap = older[i] - newer[i]
+        out[i] = gap
+        squares[i] = 0.5 * gap * gap
+
+
+@njit(cache=True, error_model="numpy")
+def _double_moments(
+    w: Vector, part: int, a: Vector, q: Vector, out: Vector, spread: Vector
+) -> None:
+    """:func:`_double`, and from the spreads q those of twice as many bars: both halves' own and
+    what their means lie apart (Chan, Golub and LeVeque 1979)."""
+    size = len(w)
+    first = 2 * part - 1
+    newest, middle = w[first:size], w[first - part : size - part]
+    newer, older, sums = a[first:size], a[first - part : size - part], out[first:size]
+    own, other, both = q[first:size], q[first - part : size - part], spread[first:size]
+    bars, share = float(part), 0.5 / part
+    for i in range(size - first):
+        before = older[i] + bars * (middle[i] - newest[i])
+        gap = before - newer[i]
+        sums[i] = newer[i] + before
+        both[i] = (own[i] + other[i]) + gap * gap * share
+
+
+@njit(cache=True, error_model="numpy")
+def _extend_moments(
+    w: Vector, last: int, have: int, part: int, a: Vector, q: Vector, m: Vector, d: Vector
+) -> None:
+    """:func:`_extend`, and the spreads likewise."""
+    n = len(m)
+    if have == 0:
+        sums, spreads = a[last : last + n], q[last : last + n]
+        for i in range(n):
+            m[i] = sums[i]
+            d[i] = spreads[i]
+        return
+    newest, middle = w[last : last + n], w[last - have : last - have + n]
+    older, other = a[last - have : last - have + n], q[last - have : last - have + n]
+    bars = float(part)
+    back = bars / have
+    share = have / (bars * (have + bars))
+    for i in range(n):
+        before = older[i] + bars * (middle[i] - newest[i])
+        gap = before - m[i] * back
+        d[i] += other[i] + gap * gap * share
+        m[i] += before
 
 
 @njit(cache=True, error_model="numpy")
 def _direct_moments(w: Vector, n: int, length: int, m: Vector, d: Vector) -> None:
-    """m = mean, bit for bit that of :func:`_direct_mean`; d = summed squared differences to it.
-
-    Both are about the oldest bar of the window. It lies within sqrt(length) deviations of the
-    mean (Samuelson's inequality), so at most a factor ``length`` of the precision cancels.
-    """
-    for i in range(n):
-        m[i] = 0.0
-        d[i] = 0.0
-    oldest = w[:n]
-    j = 1
-    while j + 4 <= length:
-        a, b, e, f = w[j : j + n], w[j + 1 : j + 1 + n], w[j + 2 : j + 2 + n], w[j + 3 : j + 3 + n]
+    """m = mean, bit for bit that of :func:`_direct_mean`; d = summed squared differences to it."""
+    last = length - 1
+    sums = np.empty((4, last + n))
+    have, part, rest, row = length & 1, 2, length >> 1, 0
+    if have == 1:
         for i in range(n):
-            about = oldest[i]
-            t, u, v, z = a[i] - about, b[i] - about, e[i] - about, f[i] - about
-            m[i] = (((m[i] + t) + u) + v) + z
-            d[i] = (((d[i] + t * t) + u * u) + v * v) + z * z
-        j += 4
-    while j < length:
-        a = w[j : j + n]
-        for i in range(n):
-            off = a[i] - oldest[i]
-            m[i] += off
-            d[i] += off * off
-        j += 1
+            m[i] = 0.0
+            d[i] = 0.0
+    if rest > 0:
+        _pairs_moments(w, sums[0], sums[2])
+    while rest > 0:
+        if rest & 1:
+            _extend_moments(w, last, have, part, sums[row], sums[2 + row], m[:n], d[:n])
+            have += part
+        rest >>= 1
+        if rest > 0:
+            _double_moments(w, part, sums[row], sums[2 + row], sums[1 - row], sums[3 - row])
+            row = 1 - row
+            part *= 2
+    newest = w[last : last + n]
+    share = 1.0 / length
     for i in range(n):
-        total = m[i]
-        spread = d[i] - total * total / length
-        d[i] = 0.0 if spread < 0.0 else spread  # below 0 only by rounding
-        m[i] = oldest[i] + total / length
+        m[i] = newest[i] + m[i] * share
 
 
 @njit(cache=True, error_model="numpy")

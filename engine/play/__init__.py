@@ -1,8 +1,9 @@
 """The play language: one YAML file that states a whole strategy, read into one immutable object.
 
 Lives here: YAML with positions, the expression grammar, names and types, the canonical form and
-its hash, explanations in words. May import the rest of ``engine`` (indicator declarations); does
-no I/O but reading the play's own file in :func:`load_play`. The public door is ``__all__``.
+its hash, explanations in words, the JSON Schema, and plays of the predecessor's format
+(``predecessor/``). May import the rest of ``engine`` (declarations of indicators and structures);
+does no I/O but reading the play's own file in :func:`load_play`. The public door is ``__all__``.
 """
 
 from __future__ import annotations
@@ -14,16 +15,29 @@ if TYPE_CHECKING:
     from engine.play.issues import PlayIssue
     from engine.play.loader import check_play, load_play, loads_play
     from engine.play.model import Play
+    from engine.play.predecessor import import_play
+    from engine.play.schema import play_schema
 
-__all__ = ["Play", "PlayIssue", "check_play", "explain_play", "load_play", "loads_play"]
+__all__ = [
+    "Play",
+    "PlayIssue",
+    "check_play",
+    "explain_play",
+    "import_play",
+    "load_play",
+    "loads_play",
+    "play_schema",
+]
 
 _HOMES = {
     "Play": "engine.play.model",
     "PlayIssue": "engine.play.issues",
     "check_play": "engine.play.loader",
     "explain_play": "engine.play.explain",
+    "import_play": "engine.play.predecessor",
     "load_play": "engine.play.loader",
     "loads_play": "engine.play.loader",
+    "play_schema": "engine.play.schema",
 }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.indicators.registry import INDICATORS
 from engine.play import operators
-from engine.play.ast import Indicator, Literal, Param, Price, Type
+from engine.play.ast import Indicator, Literal, Param, Price, Ref, Type
 from engine.play.issues import Code, suggestion
 from engine.play.outputs import held_under
 from engine.play.quantity import literal_of
+from engine.play.references import structure_reference
 from engine.play.scope import Value
 from engine.play.syntax import Argument, CallOf, Name, Negative, Number, Syntax, Truth, start
 from engine.play.text import expression_text, literal_text
@@ -42,15 +44,22 @@ _WORDS = {
 def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value | None:
     """The typed node of ``name(source, param, ...)``; None when something was reported.
 
-    A source-taking indicator has its source first, the others take parameters only; parameters
-    in declared order, by keyword afterwards.
+    A source-taking indicator has its source first, one that hangs on a structure that structure;
+    the others take parameters only, in declared order, by keyword afterwards.
     """
     spec = INDICATORS[node.name]
-    slots = [*(["source"] if spec.takes_source else []), *(param.name for param in spec.params)]
+    structures = spec.structures
+    first = ("source",) if spec.takes_source else structures
+    slots = [*first, *(param.name for param in spec.params)]
     given = by_slot(resolver, node, slots, context)
     if given is None:
         return None
-    inputs = _inputs(resolver, spec, node, given.pop("source", None), context)
+    if structures:
+        read = {name: given.pop(name, None) for name in structures}
+        inputs = _structure_inputs(resolver, spec, node, read, context)
+    else:
+        source = given.pop("source", None) if spec.takes_source else None
+        inputs = _inputs(resolver, spec, node, source, context)
     params = _params(resolver, spec, node, given, context)
     if inputs is None or params is None:
         return None
@@ -60,6 +69,34 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     (output,) = spec.outputs
     expr = Indicator(spec.name, sources, params, output.name, output.type)
     return Value(expr, context.timeframe, output.members)
+
+
+def _structure_inputs(
+    resolver: Resolver,
+    spec: IndicatorSpec,
+    node: CallOf,
+    read: dict[str, Argument | None],
+    context: Context,
+) -> list[Value] | None:
+    """The inputs of an indicator that hangs on structures, all on one timeframe."""
+    found: dict[str, Ref] = {}
+    for kind, argument in read.items():
+        if argument is None:
+            hint = f"the structure comes first: {spec.name}(sw, ...)"
+            message = f"{spec.name} needs a {kind}"
+            resolver.fail(context, Code.ARGUMENT, node.mark, message, hint)
+            continue
+        ref = structure_reference(resolver, spec.name, kind, kind, argument, context)
+        if ref is not None:
+            found[kind] = ref
+    if len(found) < len(read):
+        return None
+    values = []
+    for name in spec.inputs:
+        kind, _, output = name.partition(".")
+        expr = replace(found[kind], field=output, type=Type.INT) if output else Price(name)
+        values.append(Value(expr, context.timeframe))
+    return values
 
 
 def by_slot(

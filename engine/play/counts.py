@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.play.ast import Param, Type
 from engine.play.issues import Code, Mark
 from engine.play.quantity import literal_of, whole_bars
-from engine.play.syntax import Name, Number, Syntax
+from engine.play.syntax import Name, Number, Syntax, start
 from engine.play.text import literal_text
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def count_bars(
     elif isinstance(node, Name) and node.id in resolver.scope.broken:
         return None
     if bars is None:
-        _refuse(resolver, node.mark, context, _what(node, resolver, context), low)
+        _refuse(resolver, start(node), context, _what(node, resolver, context), low)
         return None
     if not low <= bars <= MAX_BARS:
-        _refuse(resolver, node.mark, context, f"{bars} bars is out of range", low)
+        _refuse(resolver, start(node), context, f"{bars} bars is out of range", low)
         return None
     return param if param is not None else bars
 

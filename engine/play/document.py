@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import yaml
@@ -96,7 +97,8 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
-def _align(value: str, raw: str, style: str) -> list[int]:
+@lru_cache(maxsize=16)
+def _align(value: str, raw: str, style: str) -> tuple[int, ...]:
     """Index in ``raw`` (the scalar as written) of each character of ``value``, and of its end.
 
     White space is what folding, indentation and line breaks may change, so only the other
@@ -125,7 +127,7 @@ def _align(value: str, raw: str, style: str) -> list[int]:
         elif not char.isspace() or raw[place].isspace():
             place += 1
     places.append(min(place, len(raw)))
-    return places
+    return tuple(places)
 
 
 class _CompositionError(Exception):

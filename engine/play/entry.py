@@ -118,7 +118,7 @@ class EntryReader:
         path = section.path("tif")
         by_name = {spelling: name for name, spelling in TIFS.items()}
         tif = by_name.get(scalar.text) or self._constants.choice(scalar, path, tuple(TIFS))
-        if tif in {"ioc", "fok"} and expires is not None:
+        if order != "market" and tif in {"ioc", "fok"} and expires is not None:
             self._issues.error(
                 Code.VALUE,
                 expires.mark(section.path("expires")),

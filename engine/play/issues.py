@@ -45,8 +45,6 @@ class Code(StrEnum):
     TIMEFRAME = "TIMEFRAME_UNKNOWN"
     TIMEFRAME_MIX = "TIMEFRAME_MIX"  # held operands, a faster timeframe under a slower one
     CYCLE = "CYCLE"
-    #: Part of the language, not executable by this version.
-    NOT_BUILT = "NOT_BUILT"
     #: Warnings.
     UNUSED = "UNUSED"
 

@@ -50,7 +50,7 @@ SECTIONS = (
     "risk",
     "limits",
 )
-_MARKET = re.compile(r"[A-Z0-9]{1,20}USDT", re.A)
+MARKET = re.compile(r"[A-Z0-9]{1,20}USDT", re.A)
 
 
 def load_play(
@@ -227,7 +227,7 @@ class _Loader:
         description = self._top.text("description", required=False)
         market = self._top.text("market", hint="write market: BTCUSDT")
         for symbol, mark in self._symbols(market):
-            if not _MARKET.fullmatch(symbol):
+            if not MARKET.fullmatch(symbol):
                 self._issues.error(
                     Code.VALUE,
                     mark,

@@ -103,6 +103,15 @@ def _position(resolver: Resolver, node: Member, context: Context) -> Value | Non
     return Value(Position(node.field, type), context.timeframe, members)
 
 
+def only_output(resolver: Resolver, value: Value) -> Value:
+    """The value of a structure with a single output called ``value``; anything else unchanged."""
+    outputs = outputs_of(value.expr, resolver.scope)
+    if list(outputs) != ["value"]:
+        return value
+    output = outputs["value"]
+    return Value(select(value.expr, "value", output.type), value.pace, output.members)
+
+
 def refuse_bare(resolver: Resolver, expr: Expr, mark: Mark, context: Context) -> None:
     """Reports a whole multi-output indicator, structure or zone where one value is due."""
     outputs = list(outputs_of(expr, resolver.scope))

@@ -17,7 +17,7 @@ from engine.play.calls import call_indicator
 from engine.play.equality import equality, membership
 from engine.play.functions import FUNCTIONS, call_function
 from engine.play.issues import Code, Issues, Mark, suggestion
-from engine.play.members import index, member, refuse_bare
+from engine.play.members import index, member, only_output, refuse_bare
 from engine.play.operators import Problem, type_name
 from engine.play.quantity import literal_of
 from engine.play.scope import Definition, Scope, Value
@@ -147,8 +147,13 @@ class Resolver:
     # -- what functions and operators call ----------------------------------------------------
 
     def expression(self, node: Syntax, context: Context) -> Value | None:
-        """The typed value of ``node``; a bare multi-output name or zone is refused."""
+        """The typed value of ``node``; a bare multi-output name or zone is refused.
+
+        ``x.value`` is ``x`` where it is the only output.
+        """
         value = self.whole(node, context)
+        if value is not None and value.expr.type is Type.MULTI:
+            value = only_output(self, value)
         if value is not None and value.expr.type in (Type.MULTI, Type.ZONE):
             refuse_bare(self, value.expr, start(node), context)
             return None

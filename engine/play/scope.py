@@ -68,7 +68,7 @@ def in_dependency_order(scope: Scope, issues: Issues) -> list[Definition]:
     if len(ordered) < len(needs):
         # A word of an enum may be called like a definition: ``up: ms.bias == up`` is no cycle.
         firm = _needs(scope, words=False)
-        needs |= {id: firm[id] for id in set(needs) - set(ordered)}
+        needs |= {id: firm[id] for id in sorted(set(needs) - set(ordered))}
         ordered = _topological(needs)
     for id in sorted(set(needs) - set(ordered)):
         definition = scope.definitions[id]

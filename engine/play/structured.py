@@ -35,8 +35,8 @@ _CROSS = ("cross_above", "cross_below")
 _NEAR = ("near", "near_abs", "near_pct")
 _OPS = (*_COMPARE, *_ARITHMETIC, *_CROSS, *_NEAR, "between", "in")
 #: Keys of each window besides ``expr``.
-_WINDOWS = {"within": ("bars",), "held": ("bars",), "count": ("bars", "min")}
-_FORMS = ("all", "any", "not", "setup", "lhs", *_WINDOWS, *_ARITHMETIC)
+WINDOWS = {"within": ("bars",), "held": ("bars",), "count": ("bars", "min")}
+FORMS = ("all", "any", "not", "setup", "lhs", *WINDOWS, *_ARITHMETIC)
 
 
 def parse_condition(node: Node, path: str, issues: Issues) -> Syntax | None:
@@ -182,7 +182,7 @@ class _Structured:
         keys = [key.text for key, _ in node.entries]
         if "lhs" in keys:
             return self._named_operation(node, path, depth)
-        if len(keys) != 1 or keys[0] not in _FORMS:
+        if len(keys) != 1 or keys[0] not in FORMS:
             self._refuse_map(node, keys, path)
             return None
         key, value = node.entries[0]
@@ -192,18 +192,18 @@ class _Structured:
             "any": self._junction,
             "not": self._negation,
             "setup": self._setup,
-            **dict.fromkeys(_WINDOWS, self._window),
+            **dict.fromkeys(WINDOWS, self._window),
         }
         return forms.get(key.text, self._operator_map)(key, value, here, depth)
 
     def _refuse_map(self, node: Mapping, keys: list[str], path: str) -> None:
-        odd = next((k for k in keys if k not in _FORMS), None)
+        odd = next((k for k in keys if k not in FORMS), None)
         if odd is not None:
             self._issues.error(
                 Code.KEY_UNKNOWN,
                 node.entries[keys.index(odd)][0].mark(child_path(path, odd)),
                 f"unknown condition {odd[:40]!r}",
-                suggestion(odd, _FORMS),
+                suggestion(odd, FORMS),
             )
         else:
             self._issues.error(
@@ -241,7 +241,7 @@ class _Structured:
 
     def _window(self, key: Scalar, value: Node, path: str, depth: int) -> Syntax | None:
         """``within`` and ``held`` of ``{bars, expr}``; ``count`` of ``{bars, min, expr}``."""
-        keys = (*_WINDOWS[key.text], "expr")
+        keys = (*WINDOWS[key.text], "expr")
         form = f"write {key.text}: {{ {', '.join(keys)} }}"
         if not isinstance(value, Mapping):
             message = f"{key.text!r} is a map of {', '.join(keys)}"

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import StructureError
-from engine.play.ast import At, Expr, Literal, Param, Ref, Structure, Type
+from engine.play.ast import At, Expr, Literal, Param, Structure, Type
 from engine.play.calls import by_slot, parameter
 from engine.play.issues import Code, suggestion
 from engine.play.operators import NUMBERS, type_name
 from engine.play.outputs import structure_params
 from engine.play.quantity import literal_of
+from engine.play.references import structure_reference, timeframe_of
 from engine.play.scope import Value
 from engine.play.syntax import (
     Argument,
@@ -61,11 +62,6 @@ def on_timeframe(resolver: Resolver, value: Value, node: Name, context: Context)
     inner = value.expr.expr if isinstance(value.expr, At) else value.expr
     bare = Value(inner, own)
     return bare if own is context.timeframe else held(bare, own, context)
-
-
-def timeframe_of(value: Value, clock: Timeframe) -> Timeframe:
-    """The timeframe whose bars a structure counts."""
-    return value.expr.timeframe if isinstance(value.expr, At) else clock
 
 
 def _inherited(resolver: Resolver, node: Syntax) -> Timeframe | None:
@@ -118,62 +114,18 @@ def _sources(
         argument = given.get(source.name)
         if argument is None:
             continue
-        read = _structure_source if source.structure else _number_source
-        expr = read(resolver, spec, source, argument, context)
+        expr: Expr | None
+        if source.structure:
+            expr = structure_reference(
+                resolver, spec.name, source.name, source.structure, argument, context
+            )
+        else:
+            expr = _number_source(resolver, spec, source, argument, context)
         if expr is None:
             good = False
         else:
             found.append((source.name, expr))
     return tuple(found) if good else None
-
-
-def _structure_source(
-    resolver: Resolver,
-    spec: StructureSpec,
-    source: SourceSpec,
-    argument: Argument,
-    context: Context,
-) -> Expr | None:
-    node = argument.value
-    ids = resolver.scope.definitions
-    kin = [id for id, one in ids.items() if one.kind == "structure" and one.value is not None]
-    if not isinstance(node, Name) or (node.id not in kin and node.id not in resolver.scope.broken):
-        known = isinstance(node, Name) and node.id in ids
-        if not (known and isinstance(node, Name) and ids[node.id].kind == "structure"):
-            message = f"{source.name!r} of {spec.name} is the id of a {source.structure}"
-            hint = suggestion(node.id, kin) if isinstance(node, Name) else f"{source.name}=ID"
-            resolver.fail(context, Code.ARGUMENT, start(node), message, hint)
-        return None
-    if node.id not in kin:
-        return None
-    resolver.scope.used.add(node.id)
-    value = ids[node.id].value
-    assert value is not None
-    inner = value.expr.expr if isinstance(value.expr, At) else value.expr
-    assert isinstance(inner, Structure)
-    if inner.name != source.structure:
-        message = f"{source.name!r} of {spec.name} is a {source.structure}, not a {inner.name}"
-        same = [id for id in kin if _name_of(ids[id].value) == source.structure]
-        hint = suggestion(node.id, same) if same else f"declare one: sw: {source.structure}(...)"
-        resolver.fail(context, Code.ARGUMENT, node.mark, message, hint)
-        return None
-    own = timeframe_of(value, resolver.clock)
-    if own is not context.timeframe:
-        resolver.fail(
-            context,
-            Code.TIMEFRAME_MIX,
-            node.mark,
-            f"{node.id!r} is on {own} bars, {spec.name} on {context.timeframe} bars",
-            "a structure has the timeframe of what it hangs on; one timeframe for all of them",
-        )
-        return None
-    return Ref("structure", node.id, "", Type.MULTI)
-
-
-def _name_of(value: Value | None) -> str:
-    expr = value.expr if value is not None else None
-    inner = expr.expr if isinstance(expr, At) else expr
-    return inner.name if isinstance(inner, Structure) else ""
 
 
 def _number_source(

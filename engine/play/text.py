@@ -100,6 +100,10 @@ def _within(expr: Expr, level: int) -> str:
 def _indicator_text(expr: Indicator) -> str:
     spec = INDICATORS[expr.name]
     inputs = [expression_text(i) for i in expr.inputs] if spec.takes_source else []
+    for name, source in zip(spec.inputs, expr.inputs, strict=True):
+        kind, _, output = name.partition(".")
+        if output and isinstance(source, Ref) and f"{kind}={source.id}" not in inputs:
+            inputs.append(f"{kind}={source.id}")
     params = [f"{name}={_value_text(value)}" for name, value in expr.params]
     output = f".{expr.output}" if expr.output and len(spec.outputs) > 1 else ""
     return f"{expr.name}({', '.join(inputs + params)}){output}"

@@ -1,4 +1,4 @@
-"""``lockstep play``: check plays, read them in words, look up indicators."""
+"""``lockstep play``: check plays, read them in words, their schema, old plays to new ones."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def check(
             console.print(
                 f"{mark} {play['path']} {play['play_hash'] or ''}", markup=False, soft_wrap=True
             )
+            if play["history_dependent"]:
+                names = ", ".join(play["history_dependent"])
+                note = f"    depends on where history begins: {names}"
+                console.print(note, markup=False, soft_wrap=True)
             for warning in play["warnings"]:
                 console.print(f"    warning: {warning}", markup=False, soft_wrap=True)
 
@@ -116,9 +120,94 @@ def indicators(
     return OK
 
 
+@command(app, "schema", examples=["lockstep play schema > play.schema.json"])
+def schema(shell: Shell) -> int:
+    """Print the JSON Schema of plays, for editors that complete and check while one types."""
+    from engine.play import play_schema
+
+    document = play_schema()
+
+    def render(console: Console) -> None:
+        import json
+
+        text = json.dumps(document, indent=2)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    shell.answer(document, render)
+    return OK
+
+
+@command(
+    app,
+    "import",
+    examples=[
+        "lockstep play import old.yml",
+        "lockstep play import old.yml --output plays/new.yml",
+    ],
+)
+def import_old(
+    shell: Shell,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A play of the predecessor's format.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write the new play there.")
+    ] = None,
+) -> int:
+    """Convert a play of the predecessor's format; list what was ambiguous or broken in it."""
+    from engine.play import import_play
+
+    raw = _bytes(old)
+    imported = import_play(raw, str(old))
+    if output is not None:
+        _write(output, imported.annotated)
+    document = {
+        "path": str(old),
+        "output": str(output) if output is not None else None,
+        "name": imported.name,
+        "ok": not imported.issues,
+        "play": imported.text,
+        "notes": [asdict(note) for note in imported.notes],
+        "errors": [asdict(issue) for issue in imported.issues],
+    }
+
+    def render(console: Console) -> None:
+        shown = imported.annotated if output is None else "\n".join(map(str, imported.notes))
+        console.print(shown, markup=False, highlight=False, soft_wrap=True)
+
+    shell.answer(document, render)
+    for issue in imported.issues:
+        where = f"{imported.name}: {issue.path or 'file'}, line {issue.line}, column {issue.column}"
+        shell.complain(Failure(issue.code, issue.message, where, issue.hint))
+    return OK if not imported.issues else UNUSABLE
+
+
+def _bytes(path: Path) -> bytes:
+    from engine.errors import PlayError
+    from engine.play.document import MAX_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PlayError(f"it cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file; one that is there already is never overwritten."""
+    from engine.errors import PlayError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise PlayError(
+            f"it cannot be written: {error.strerror}", where=str(path), hint="name a new file"
+        ) from error
+
+
 def _checked(file: Path) -> dict[str, Any]:
     from engine.errors import PlayError
     from engine.play import load_play
+    from engine.play.history import history_dependent
 
     try:
         play = load_play(file)
@@ -130,6 +219,7 @@ def _checked(file: Path) -> dict[str, Any]:
             "play_hash": None,
             "errors": errors,
             "warnings": [],
+            "history_dependent": [],
         }
     return {
         "path": str(file),
@@ -137,6 +227,7 @@ def _checked(file: Path) -> dict[str, Any]:
         "play_hash": play.play_hash,
         "errors": [],
         "warnings": list(play.warnings),
+        "history_dependent": list(history_dependent(play)),
     }
 
 

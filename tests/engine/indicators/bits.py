@@ -1,9 +1,13 @@
-"""Print a digest of every indicator's outputs and state; run in processes that differ."""
+"""Print a digest of indicators' outputs and state; run in processes that differ.
+
+The indicators named as arguments, or all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterable
 
 from engine.indicators import INDICATORS
 from tests.engine.indicators.driving import advance, defaults, market
@@ -11,12 +15,13 @@ from tests.engine.indicators.driving import advance, defaults, market
 BARS = 260
 
 
-def digests() -> dict[str, str]:
+def digests(names: Iterable[str] = INDICATORS) -> dict[str, str]:
     """Indicator -> SHA-256 over its outputs and state, defaults and one long window, in chunks."""
     columns = market(BARS, 12)
     columns["close"][100] = float("nan")
     found = {}
-    for name, spec in INDICATORS.items():
+    for name in names:
+        spec = INDICATORS[name]
         digest = hashlib.sha256()
         variants = [defaults(spec)]
         if any(param.name == "length" for param in spec.params):
@@ -29,4 +34,8 @@ def digests() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("".join(f"{name} {digest}\n" for name, digest in digests().items()))
+    sys.stdout.write(
+        "".join(
+            f"{name} {digest}\n" for name, digest in digests(sys.argv[1:] or INDICATORS).items()
+        )
+    )

@@ -24,17 +24,22 @@ def market(
 
     A mean-free random walk with changing volatility, opens at the previous close, some equal
     closes and some bars without a trade (volume 0, all four prices the last); ``lively``: every
-    bar trades and moves, so that nothing is 0/0.
+    bar trades, the close rises and falls in turn, and the second bar makes a high, so that
+    nothing is 0/0.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     scale = price * 0.004 * np.where(rng.random(bars) < 0.5, 0.5, 1.5)
     steps = np.round(rng.standard_normal(bars) * scale / tick)
     quiet = rng.random(bars) < (0.0 if lively else 0.03)
-    steps[quiet | (lively & (steps == 0))] = 1.0 if lively else 0.0
+    steps[quiet] = 0.0
+    if lively:
+        steps = np.maximum(np.abs(steps), 1.0) * np.where(np.arange(bars) % 2 == 0, 1.0, -1.0)
     floor = round(price / tick * 0.2)
     ticks = np.maximum(np.round(price / tick) + np.cumsum(steps), floor)
     open_ticks = np.concatenate([[np.round(price / tick)], ticks[:-1]])
     above = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
+    if lively and bars > 1:
+        above[1] = 9 * scale.max() / tick // 1
     below = np.where(quiet, 0, np.round(np.abs(rng.standard_normal(bars)) * scale / tick / 2))
     highs = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)
     lows = np.cumsum(rng.random(bars) < 0.06).astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from engine.errors import IndicatorError
 from engine.indicators import INDICATORS, IndicatorSpec, ParamSpec, compute, get
 from engine.indicators.spec import decay_bars
+from engine.play.ast import Type
 from tests.engine.indicators.driving import defaults, market, rows_of
 
 EVERY = pytest.mark.parametrize("spec", INDICATORS.values(), ids=INDICATORS.keys())
@@ -48,6 +50,74 @@ def test_declaration_is_complete(spec: IndicatorSpec) -> None:
         assert param.default is not None, "a defaults column for every parameter"
         assert param.problem(param.default) is None
     defaults(spec)
+
+
+#: The language's table: name (parameters): outputs where not just ``value``, with their types
+#: where not float. A structure parameter comes first, a source is not written.
+TABLE = """
+sma(length) ema(length) wma(length) dema(length) tema(length) trima(length) zlma(length)
+kama(length, fast, slow) alma(length, sigma, offset) hma(length) vwma(length) rma(length)
+linreg(length)
+rsi(length) cci(length, scale) willr(length) cmo(length) mfi(length) uo(fast, medium, slow)
+stoch(k, smooth_k, d: k d) stochrsi(length, rsi_length, k, d: k d) roc(length) mom(length)
+fisher(length, signal: fisher signal) tsi(fast, slow, signal: tsi signal)
+adx(length: adx dmp dmn adxr) dm(length: dmp dmn) aroon(length: up down osc)
+supertrend(length, multiplier: trend direction:enum long short)
+psar(start, step, max: value direction:enum reversal:event) vortex(length: vip vim)
+trix(length, signal: trix signal) ppo(fast, slow, signal: ppo signal histogram)
+macd(fast, slow, signal: macd signal histogram)
+ichimoku(conversion, base, span_b, displacement: conversion base span_a span_b lagging_ref)
+atr(length) natr(length) bbands(length, std, ddof: lower middle upper bandwidth percent_b)
+kc(length, scalar: lower basis upper) stddev(length, ddof) zscore(length, ddof) chop(length)
+donchian(lower_length, upper_length, include_current: lower middle upper)
+squeeze(bb_length, bb_std, kc_length, kc_scalar, mom_length, mom_smooth:
+  sqz on:bool off:bool no_sqz:bool)
+obv() cmf(length) kvo(fast, slow, signal: kvo signal) ad() adosc(fast, slow) vwap(anchor)
+anchored_vwap(swing, source: value bars_since_anchor:int)
+volume_profile(length, buckets, value_area:
+  poc vah val poc_volume above_poc:bool in_value_area:bool)
+anchored_volume_profile(swing, source, length, buckets, value_area:
+  poc vah val poc_volume above_poc:bool in_value_area:bool bars_since_anchor:int)
+midprice(length) heikin_ashi(: open high low close)
+session_levels(: prev_day_high prev_day_low current_day_high current_day_low prev_week_high
+  prev_week_low)
+"""
+
+CHOICES = {
+    "vwap": {"anchor": ("D", "W", "M", "none")},
+    "anchored_vwap": {"source": ("high", "low", "any", "pair")},
+    "anchored_volume_profile": {"source": ("high", "low", "any", "pair")},
+}
+
+
+def test_names_and_types_are_those_of_the_language() -> None:
+    declared = {}
+    for spec in INDICATORS.values():
+        given = ", ".join((*spec.structures, *(param.name for param in spec.params)))
+        typed = [o.name if o.type is Type.FLOAT else f"{o.name}:{o.type}" for o in spec.outputs]
+        made = "" if typed == ["value"] else ": " + " ".join(typed)
+        declared[spec.name] = f"{given}{made}"
+    written = dict(re.findall(r"(\w+)\(([^)]*)\)", TABLE))
+    assert declared == {name: " ".join(text.split()) for name, text in written.items()}
+
+
+def test_choices_and_members_are_those_of_the_language() -> None:
+    for spec in INDICATORS.values():
+        found = {param.name: param.choices for param in spec.params if param.choices}
+        assert found == CHOICES.get(spec.name, {})
+        for output in spec.outputs:
+            assert output.members == (("up", "down", "none") if output.type is Type.ENUM else ())
+
+
+def test_only_what_the_language_says_depends_on_history() -> None:
+    """Sums from the start of history, and lines that carry their level for as long as it holds."""
+    dependent = {s.name for s in INDICATORS.values() if s.depends_on_history(defaults(s))}
+    assert dependent == {
+        "obv", "ad", "adosc", "kvo", "psar", "supertrend", "anchored_vwap",
+        "anchored_volume_profile",
+    }  # fmt: skip
+    vwap = get("vwap")
+    assert vwap.depends_on_history(defaults(vwap, anchor="none"))
 
 
 def test_registry_is_in_the_order_of_names() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
 from engine.indicators import compute, get
+from engine.indicators.sessions import DAY, MONTH, WEEK, session_of
 from tests.engine.indicators.driving import HOUR_MS
 
 NAN = np.nan
@@ -213,6 +216,28 @@ def test_session_levels_need_the_whole_day_and_week() -> None:
     assert np.isnan(out["prev_week_high"][: 5 + 28]).all()
     assert (out["prev_week_high"][33:] == 33).all()
     assert (out["prev_week_low"][33:] == 6).all()
+
+
+def test_a_session_whose_first_bars_are_absent_is_whole_all_the_same() -> None:
+    """The day before was seen, so nothing of the new one lies before history."""
+    bars = bars_from(MONDAY_MS - 2 * HOUR_MS, HOUR_MS, [1, 2, 3, 4, 5])
+    gappy = {name: np.delete(column, 2) for name, column in bars.items()}
+    equal(compute("vwap", gappy, anchor="D")["value"], [NAN, NAN, 4, 4.5])
+    levels = compute("session_levels", {name: gappy[name] for name in ("high", "low", "open_ms")})
+    equal(levels["current_day_high"], [NAN, NAN, 4, 5])
+
+
+def test_days_weeks_and_months_are_those_of_the_calendar() -> None:
+    """Every day from 1970 to 2100, the leap day of 2000 and none in 2100 among them."""
+    epoch = date(1970, 1, 1)
+    for number in range(47_847):
+        day = epoch + timedelta(days=number)
+        midnight = float(number * DAY_MS)
+        assert session_of(midnight, MONTH) == (day.year * 12 + day.month - 1, day.day == 1)
+        assert session_of(midnight, DAY) == (number, True)
+        week, opens = session_of(midnight, WEEK)
+        assert (week, opens) == ((number + 3) // 7 - 1, day.weekday() == 0)
+        assert not any(session_of(midnight + 60_000, kind)[1] for kind in (DAY, WEEK, MONTH))
 
 
 def anchored(versions: list[float]) -> dict[str, np.ndarray]:

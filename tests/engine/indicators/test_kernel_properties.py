@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import numpy as np
@@ -240,3 +241,20 @@ def test_finite_output_or_missing(spec: IndicatorSpec) -> None:
                 columns[name][60:] = value
         out, _ = advance(spec, defaults(spec), columns)
         assert not np.isinf(out).any()
+
+
+@pytest.mark.full
+@EVERY
+@pytest.mark.parametrize(
+    "stated",
+    [
+        test_any_split_gives_the_same_bits,
+        test_the_future_changes_nothing,
+        test_earlier_history_changes_nothing_after_the_warm_up,
+        test_first_valid_is_where_every_output_begins,
+    ],
+    ids=lambda test: test.__name__,
+)
+def test_many_examples(spec: IndicatorSpec, stated: Callable[..., None]) -> None:
+    many = settings(PROPERTY, max_examples=250)
+    many(given(data=st.data())(stated.hypothesis.inner_test))(spec=spec)

@@ -18,13 +18,19 @@ from tests.engine.indicators.bits import digests
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(
-    "setting", [{"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_CPU_NAME": "generic"}], ids=str
-)
-def test_same_bits(setting: dict[str, str], tmp_path: Path) -> None:
-    environment = {**os.environ, **setting, "NUMBA_CACHE_DIR": str(tmp_path)}
+PLAINEST = {"NUMBA_CPU_NAME": "generic"}
+
+#: Indicators that hold every building block between them: sums of windows short and long, linear
+#: and Gaussian weights, exp, log, extremes and their ages, averages, the rounding of profiles.
+BUILDING_BLOCKS = ("bbands", "linreg", "alma", "fisher", "aroon", "rsi", "volume_profile", "psar")
+
+
+def digests_in_a_process(
+    setting: dict[str, str], cache: Path, names: tuple[str, ...] = ()
+) -> dict[str, str]:
+    environment = {**os.environ, **setting, "NUMBA_CACHE_DIR": str(cache)}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.engine.indicators.bits"],
+        [sys.executable, "-W", "ignore", "-m", "tests.engine.indicators.bits", *names],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -33,5 +39,18 @@ def test_same_bits(setting: dict[str, str], tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = dict(line.split() for line in done.stdout.splitlines())
-    assert found == digests()
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+def test_same_bits_without_the_compiler(tmp_path: Path) -> None:
+    assert digests_in_a_process({"NUMBA_DISABLE_JIT": "1"}, tmp_path) == digests()
+
+
+def test_same_bits_on_the_plainest_processor(tmp_path: Path) -> None:
+    found = digests_in_a_process(PLAINEST, tmp_path, BUILDING_BLOCKS)
+    assert found == digests(BUILDING_BLOCKS)
+
+
+@pytest.mark.full
+def test_same_bits_of_all_on_the_plainest_processor(tmp_path: Path) -> None:
+    assert digests_in_a_process(PLAINEST, tmp_path) == digests()

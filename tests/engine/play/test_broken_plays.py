@@ -52,8 +52,9 @@ def test_broken_play(plays, case: Case) -> None:
 
 
 def test_the_corpus_is_large_enough() -> None:
-    assert len(CASES) >= 40
-    assert len({code for case in CASES for code, *_ in case.issues}) >= 20
+    assert len(CASES) >= 120
+    assert len({case.title for case in CASES}) == len(CASES)
+    assert len({code for case in CASES for code, *_ in case.issues}) >= 22
 
 
 def test_issues_come_in_file_order(plays) -> None:

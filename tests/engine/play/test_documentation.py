@@ -7,6 +7,13 @@ import pytest
 
 from engine.indicators.registry import INDICATORS
 from engine.play import loads_play
+from engine.play.brackets import STOPS
+from engine.play.entry import ENTRY_KEYS, LIMIT_KEYS, TIFS
+from engine.play.functions import FUNCTIONS
+from engine.play.risk import RISK_KEYS, SIZES
+from engine.play.structured import WINDOWS
+from engine.play.vocabulary import POSITION_FIELDS, PRICES
+from engine.structures.registry import STRUCTURES
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "write-a-play.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -24,7 +31,33 @@ def test_a_block_of_the_page_loads(block: str) -> None:
     assert play.warnings == ()
 
 
-def test_the_page_has_blocks_and_names_every_indicator() -> None:
-    assert len(BLOCKS) >= 6
-    (named,) = re.findall(r"^Indicators: `(.*?)`", TEXT, flags=re.M)
-    assert sorted(named.split()) == sorted(INDICATORS)
+def named(what: str) -> list[str]:
+    """The names the page lists after ``what:``."""
+    (names,) = re.findall(rf"^{what}: `(.*?)`", TEXT, flags=re.M | re.S)
+    return sorted(names.split())
+
+
+def test_the_page_has_blocks_and_names_everything_that_can_be_called() -> None:
+    assert len(BLOCKS) >= 9
+    assert named("Indicators") == sorted(INDICATORS)
+    assert named("Structures") == sorted(STRUCTURES)
+    assert [name for name in FUNCTIONS if f"`{name}" not in TEXT] == []
+    assert [name for name in PRICES if name not in TEXT] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        (ENTRY_KEYS, "## Entry"),
+        (RISK_KEYS, "## Risk"),
+        (LIMIT_KEYS, "## Risk"),
+        (STOPS, "## Risk"),
+        (SIZES, "## Risk"),
+        (tuple(TIFS), "## Entry"),
+        (tuple(WINDOWS), "## Conditions"),
+        (tuple(POSITION_FIELDS), "## Rules"),
+    ],
+)
+def test_every_key_is_said(keys: tuple[str, ...], place: str) -> None:
+    section = TEXT[TEXT.index(place) :].split("\n## ")[0]
+    assert [key for key in keys if key not in section] == []

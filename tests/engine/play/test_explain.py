@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.play import explain_play, load_play
+from engine.play import explain_play, load_play, loads_play
+from engine.play.history import history_dependent
 from engine.timeframe import Timeframe
 
 PLAYS = Path(__file__).parents[3] / "plays"
@@ -51,3 +52,59 @@ def test_every_series_setup_rule_and_parameter_is_named(path: Path) -> None:
     for id, _ in (*play.params, *play.series, *play.setups, *play.rules):
         assert id in text
     assert play.play_hash in text
+
+
+FULL = (Path(__file__).parent / "golden" / "full_play.yml").read_text(encoding="utf-8")
+
+
+def test_every_section_is_said_in_words() -> None:
+    text = explain_play(loads_play(FULL), {Timeframe.M15: 100})
+    for said in (
+        "ms = market_structure(swing=sw, confirm=close), on 15m bars",
+        "day = swing(left=3, right=3",
+        "@1d, on 1d bars, held until the next 1d close",
+        "it depends on where history begins",
+        "up, a condition: ms.bias equals up and (ms.bos fires) on at least one of the last 10 bars",
+        "close is at most 1% from fib.level[0.618]",
+        "the number of bars since (ms.choch fires) is above n",
+        "records room = hi - close",
+        "It closes 50% of the original size, once per position.",
+        "Entry: a limit order.",
+        "limit price, long: close",
+        "moved 0.05% away from the market",
+        "gtc, live for 4 bars of the clock",
+        "a rule that fires while its order rests keeps it",
+        "size: 10% of free margin, times leverage",
+        "leverage: 3x",
+        "stop: at the level sw.low (long), moved 0.1% away from the market, against the position",
+        "target: 1 times the stop distance (R) in profit, limit, closing 50%",
+        "break-even: at 1R of profit the stop moves to the entry plus 0.05%",
+        "trail: 3 times a now behind the peak once profit reached 2R",
+        "max drawdown: 20% below peak equity ends the run",
+        "at most 4 entries filled a day (UTC)",
+        "no entry in the 5 bars after a position closed",
+        "a position is closed after 96 bars",
+        "no entry until the next day once a day lost 3%",
+    ):
+        assert said in text
+
+
+def test_a_runner_and_other_distances_are_said(plays) -> None:
+    risk = (
+        "risk:",
+        "  size: { qty: 1 }",
+        "  stop: { points: 20 ticks }",
+        "  target: { roi: 30%, close: 40% }",
+        "  trail: { price: 5% }",
+    )
+    text = explain_play(plays.load("rules: { enter_long: close > open }", risk=risk))
+    assert "stop: 20 ticks against the position" in text
+    assert "target: 30% of the margin in profit, limit, closing 40%" in text
+    assert "runner: 60% of the position has no target" in text
+    assert "trail: 5% of the peak behind the peak" in text
+
+
+def test_what_depends_on_where_history_begins() -> None:
+    found = history_dependent(loads_play(FULL))
+    assert found == ("bars_since", "fair_value_gap", "fibonacci", "market_structure", "swing")
+    assert history_dependent(load_play(PLAYS / "ema_pullback.yml")) == ()

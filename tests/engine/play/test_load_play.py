@@ -114,11 +114,16 @@ def test_m4_every_source_is_its_own_column(plays) -> None:
 @pytest.mark.parametrize("name", sorted(INDICATORS))
 def test_every_declared_indicator_can_be_called_with_its_defaults(plays, name: str) -> None:
     spec = INDICATORS[name]
-    call = f"{name}({'close' if spec.takes_source else ''})"
+    first = "close" if spec.takes_source else "sw" if spec.structures else ""
+    structures = ("structures: { sw: 'swing(left=2, right=2)' }",) if first == "sw" else ()
     for output in spec.outputs:
         field = f".{output.name}" if len(spec.outputs) > 1 else ""
-        expr = plays.expression(f"{call}{field} > 1").args[0]
-        assert (expr.name, expr.output) == (name, output.name)
+        value = f"{name}({first}){field}"
+        compare = {Type.BOOL: "", Type.EVENT: ""}.get(output.type, " > 1")
+        compare = f" == {output.members[0]}" if output.type is Type.ENUM else compare
+        expr = plays.expression(value + compare, *structures)
+        expr = expr.args[0] if compare else expr
+        assert (expr.name, expr.output, expr.type) == (name, output.name, output.type)
         given = [(p, v.value) for p, v in expr.params]
         assert given == [(param.name, param.default) for param in spec.params]
 

@@ -254,3 +254,103 @@ def test_an_expression_written_back_means_the_same(condition: str) -> None:
     first = loaded(condition)
     again = loaded(expression_text(first))
     assert expression_form(again) == expression_form(first)
+
+
+# -- structures, entries, brackets and limits ---------------------------------------------------
+
+FULL = (Path(__file__).parent / "golden" / "full_play.yml").read_text(encoding="utf-8")
+FULL_HASH = loads_play(FULL).play_hash
+
+FULL_SAME = {
+    "positional arguments": ("swing(left=5, right=5)\n", "swing(5, 5)\n"),
+    "defaults of a structure": ("swing=sw)\n  fib", "sw, confirm=close)\n  fib"),
+    "ratios as decimals": ("[0.618], 1%", "[0.6180], 100bps"),
+    "percent and bps": (
+        "near(close, fib.level[0.618], 1%)",
+        "near(close, fib.level[0.618], 100bps)",
+    ),
+    "a duration of bars": ("within(10, ms.bos)", "within(150m, ms.bos)"),
+    "within, structured": ("expires: 1h", "expires: 4 bars"),
+    "in as or": ("hour in [8, 9]", "(hour == 8 or hour == 9)"),
+    "written defaults of entry": ("price: close,", "price: close, tif: gtc, pending: keep,"),
+    "the rest of a ladder": ("{ level: sw.high }", "{ level: sw.high, close: 50% }"),
+    "by side": ("{ level: sw.high }", "{ level: { long: sw.high } }"),
+    "a span": ("max_bars: 1d", "max_bars: 96"),
+    "the timeframe of what it hangs on": ("sw, levels=[0.5, 0.618])", "sw, levels=[0.50, 0.618])"),
+}
+
+
+@pytest.mark.parametrize("name", FULL_SAME)
+def test_same_meaning_same_hash_of_a_full_play(name: str) -> None:
+    old, new = FULL_SAME[name]
+    assert FULL.count(old) == 1
+    assert loads_play(FULL.replace(old, new)).play_hash == FULL_HASH
+
+
+FULL_OTHER = {
+    "a window": ("within(10", "within(11"),
+    "a window's kind": ("within(10", "held(10"),
+    "a memory": ("bars_since(ms.choch)", "bars_since(ms.bos)"),
+    "an aggregate": ("highest(high, 20)", "lowest(high, 20)"),
+    "its count": ("highest(high, 20)", "highest(high, 21)"),
+    "a word": ("ms.bias == up", "ms.bias == down"),
+    "equality": ("ms.bias == up", "ms.bias != up"),
+    "a level": ("near(close, fib.level[0.618]", "near(close, fib.level[0.5]"),
+    "a tolerance": ("0.618], 1%)", "0.618], 2%)"),
+    "a zone's slot": ("fvg.up[0]", "fvg.up[1]"),
+    "a zone's side": ("fvg.up[0]", "fvg.down[0]"),
+    "a zone's field": ("fvg.up[0].lower", "fvg.up[0].upper"),
+    "a choice": ("[8, 9]", "[8, 10]"),
+    "ticks": ("2tick", "3tick"),
+    "a position field": ("position.bars > 96", "position.pnl_pct > 96"),
+    "a structure's parameter": ("right=5)\n", "right=6)\n"),
+    "a structure's timeframe": ("@1d", "@12h"),
+    "a structure's source": ("atr=a, keep=3", "atr=atr(15), keep=3"),
+    "ratios": ("levels=[0.5, 0.618]", "levels=[0.5, 0.618, 0.7]"),
+    "a tag": ("room: hi - close", "room: close - hi"),
+    "a tag's name": ("room:", "space:"),
+    "how much an exit closes": ("    close: 50%", "    close: 40%"),
+    "order": ("order: limit", "order: stop"),
+    "price": ("price: close", "price: open"),
+    "offset": ("offset: 5bps, expires", "offset: 6bps, expires"),
+    "expiry": ("expires: 1h", "expires: never"),
+    "time in force": ("expires: 1h", "expires: 1h, tif: post_only"),
+    "pending": ("expires: 1h", "expires: 1h, pending: replace"),
+    "cancel": ("expires: 1h", "expires: 1h, cancel_when: up"),
+    "size": ("margin: 10%", "margin: 11%"),
+    "leverage": ("leverage: 3", "leverage: 4"),
+    "stop level": ("level: sw.low", "level: sw.high"),
+    "stop offset": ("offset: 10bps", "offset: 11bps"),
+    "ladder": ("rr: 1, close: 50%", "rr: 1, close: 60%"),
+    "runner": ("{ level: sw.high }", "{ level: sw.high, close: 10% }"),
+    "break-even": ("at: 1R", "at: 1.1R"),
+    "break-even in percent": ("at: 1R", "at: 1%"),
+    "break-even offset": ("1R, offset: 5bps", "1R, offset: 6bps"),
+    "trail": ("trail: { atr: 3", "trail: { atr: 4"),
+    "trail after": ("after: 2R", "after: 3R"),
+    "drawdown": ("max_drawdown: 20%", "max_drawdown: 21%"),
+    "cooldown": ("cooldown: 5", "cooldown: 6"),
+    "time stop": ("max_bars: 1d", "max_bars: 2d"),
+    "daily loss": ("daily_loss: 3%", "daily_loss: 4%"),
+    "trades a day": ("max_trades_per_day: 4", "max_trades_per_day: 5"),
+    "no limits": ("limits:", "#limits:"),
+}
+
+
+@pytest.mark.parametrize("name", FULL_OTHER)
+def test_other_meaning_other_hash_of_a_full_play(name: str) -> None:
+    old, new = FULL_OTHER[name]
+    assert old in FULL
+    assert loads_play(FULL.replace(old, new, 1)).play_hash != FULL_HASH
+
+
+def test_every_condition_of_a_full_play_written_back_means_the_same() -> None:
+    play = loads_play(FULL)
+    for kind in ("enter_long", "exit_long"):
+        for rule in play.rule(kind):
+            text = expression_text(rule.when).replace("'", "''")
+            side = "close: 50%" if kind == "exit_long" else "tags: { room: hi - close }"
+            lines = FULL.split("rules:")[0] + f"rules:\n  {kind}: {{ when: '{text}', {side} }}\n"
+            lines += "" if kind == "enter_long" else "  enter_long: up\n"
+            again = loads_play(lines + "risk: { size: { qty: 1 }, stop: none }\n")
+            assert expression_form(again.rule(kind)[0].when) == expression_form(rule.when)

@@ -45,6 +45,21 @@ def structured(plays, *lines: str):
             "cross_above(fast, slow) and 30 <= rsi <= 70 and not (chop or fast - slow < 0)",
         ),
         (["all:", "  - all: [chop, rsi > 1]", "  - rsi > 2"], "chop and rsi > 1 and rsi > 2"),
+        (["within: { bars: 10, expr: chop }"], "within(10, chop)"),
+        (["held: { bars: 1h, expr: [rsi, '>', 50] }"], "held(4, rsi > 50)"),
+        (["count: { bars: 20, min: 12, expr: chop }"], "count(20, chop) >= 12"),
+        (
+            ["within: { bars: 5 bars, expr: { any: [chop, fast > slow] } }"],
+            "within(5, chop or fast > slow)",
+        ),
+        (["[close, near_pct, slow, 3]"], "near(close, slow, 3%)"),
+        (["[close, near_pct, slow, 3%]"], "near(close, slow, 300bps)"),
+        (["[close, near_abs, slow, 0.5 * fast]"], "near(close, slow, 0.5 * fast)"),
+        (["[close, near, slow, 20bps]"], "near(close, slow, 0.2%)"),
+        (["{ lhs: close, op: near_pct, rhs: slow, tolerance: 3 }"], "near(close, slow, 3%)"),
+        (["[hour, in, [3, 4]]"], "hour in [3, 4]"),
+        (["[hour, in, [3, 4]]"], "hour == 3 or hour == 4"),
+        (['{ lhs: ["fast", "/", slow], op: ">", rhs: 0.5 }'], "fast / slow > 0.5"),
     ],
 )
 def test_h10_both_notations_are_one_tree(plays, lines: list[str], expression: str) -> None:

@@ -1,0 +1,320 @@
+"""Entries: their refusals on arrival, their fills, what a trigger releases.
+
+Refusals are checked on arrival in the order of :class:`engine.exchange.codes.Refusal`; at the fill
+leverage and margin are checked again, nothing else. ``now`` is the last price at that moment.
+"""
+
+from __future__ import annotations
+
+from engine.exchange.account import close_lots, open_lots, slipped
+from engine.exchange.book import accept, end, go, side_reserved_lots
+from engine.exchange.brackets import after_close, set_brackets
+from engine.exchange.codes import (
+    Cause,
+    Liquidity,
+    OrderState,
+    OrderType,
+    Reason,
+    Refusal,
+    Source,
+    StopKind,
+    TimeInForce,
+)
+from engine.exchange.layout import Param, Slot, State, Term
+from engine.exchange.levels import stop_level
+from engine.exchange.margin import (
+    free_balance,
+    initial_margin,
+    liquidated_at,
+    order_cost,
+    tier_cap,
+)
+from engine.exchange.rounding import mul_div_floor
+from engine.kernel import kernel
+
+#: Largest notional whose order cost still fits, 1e-8 USDT.
+_LARGEST_E8 = float(1 << 61)
+
+
+@kernel
+def _closing_lots(S, side, lots):
+    """How much of an order of ``side`` only reduces the position."""
+    return min(lots, S[State.LOTS]) if S[State.SIDE] == -side else 0
+
+
+@kernel
+def _bounded(P, slot_limit, side, now):
+    """A limit that takes at ``now``: with slippage, never beyond its limit."""
+    fill = slipped(now, side, P[Param.SLIPPAGE_E7])
+    return min(fill, slot_limit) if side > 0 else max(fill, slot_limit)
+
+
+@kernel
+def _reference(S, slot):
+    """Signal close (market), limit price, trigger."""
+    kind = S[slot + Slot.TYPE]
+    if kind == OrderType.MARKET:
+        return S[slot + Slot.REFERENCE_UNITS]
+    if kind == OrderType.LIMIT:
+        return S[slot + Slot.LIMIT_UNITS]
+    return S[slot + Slot.TRIGGER_UNITS]
+
+
+@kernel
+def _stop_refusal(S, P, slot, closing, opening, reference, arrival):
+    """The refusals an entry's own stop can bring; ``arrival`` is the price it must lie beyond."""
+    side, term = S[slot + Slot.SIDE], S[slot + Slot.TERMS]
+    measure = S[slot + Slot.STOP_MEASURE_E8]
+    if P[term + Term.STOP_KIND] == StopKind.LEVEL:
+        stop = stop_level(P, term, side, P[Param.VALUE_E8], P[Param.VALUE_E8], measure)
+        if side * (arrival - stop) <= 0:
+            return Refusal.STOP_THROUGH_MARKET
+    if P[Param.LIQUIDATION] == 0 or P[term + Term.STOP_KIND] == StopKind.NONE or opening == 0:
+        return Refusal.NONE
+    lots = opening
+    cost = opening * reference * P[Param.VALUE_E8]
+    margin = initial_margin(cost, P[term + Term.LEVERAGE_E2])
+    if S[State.SIDE] == side:
+        lots += S[State.LOTS]
+        cost += S[State.COST_E8]
+        margin += S[State.INITIAL_MARGIN_E8] - S[State.SHORTFALL_E8]
+    stop = stop_level(P, term, side, cost, lots * P[Param.VALUE_E8], measure)
+    if stop + side > 0 and liquidated_at(P, side, lots, cost, margin, stop + side):
+        return Refusal.STOP_BEYOND_LIQUIDATION
+    return Refusal.NONE
+
+
+@kernel
+def _lacks_margin(S, P, slot, opening, price):
+    """Whether the free balance does not cover the opening part at ``price``."""
+    if opening == 0:
+        return False
+    if float(opening) * price * P[Param.VALUE_E8] > _LARGEST_E8:
+        return True
+    cost = order_cost(
+        P, S[slot + Slot.SIDE], opening * price * P[Param.VALUE_E8],
+        P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
+    )  # fmt: skip
+    return cost > free_balance(S) + S[slot + Slot.RESERVE_E8]
+
+
+@kernel
+def _facts_refusal(S, P, slot, closing, opening, reference, mark):
+    """Quantity, notional, leverage and tier."""
+    side, lots, term = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TERMS]
+    if S[slot + Slot.UNKNOWN] == 1:
+        return Refusal.DISTANCE_UNKNOWN
+    value = float(lots) * reference * P[Param.VALUE_E8]
+    if closing == 0 or lots != S[State.LOTS]:
+        if lots < P[Param.MIN_LOTS] or lots < 1:
+            return Refusal.QTY_BELOW_MIN
+        if value < _LARGEST_E8:
+            if lots * reference * P[Param.VALUE_E8] < P[Param.MIN_NOTIONAL_E8]:
+                return Refusal.NOTIONAL_BELOW_MIN
+        elif value < P[Param.MIN_NOTIONAL_E8]:
+            return Refusal.NOTIONAL_BELOW_MIN
+    kind = S[slot + Slot.TYPE]
+    if (kind == OrderType.MARKET or kind == OrderType.STOP) and lots > P[Param.MAX_LOTS]:
+        return Refusal.QTY_ABOVE_MARKET_MAX
+    leverage = P[term + Term.LEVERAGE_E2]
+    if leverage > P[Param.MAX_LEVERAGE_E2]:
+        return Refusal.LEVERAGE_ABOVE_MAX
+    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+        return Refusal.LEVERAGE_MISMATCH
+    if opening > 0 and _above_tier(S, P, side, opening, leverage, mark):
+        return Refusal.TIER_LIMIT
+    return Refusal.NONE
+
+
+@kernel
+def _above_tier(S, P, side, opening, leverage, mark):
+    """Whether position, resting entries of its side and the opening part exceed what the
+    leverage's largest tier, or the ledger, holds."""
+    lots = opening
+    if S[State.OPEN_ORDERS] > 1:
+        lots += side_reserved_lots(S, side)
+    if S[State.SIDE] == side:
+        lots += S[State.LOTS]
+    if lots > P[Param.FITTING_LOTS]:
+        return True
+    if P[Param.TIER_COUNT] == 0:
+        return False
+    return lots * mark * P[Param.VALUE_E8] > tier_cap(P, leverage)
+
+
+@kernel
+def entry_arrives(S, P, rows, B, ts, slot):
+    """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
+    are last, mark and index at the open."""
+    side, lots, kind = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TYPE]
+    now = B[Source.LAST, 0]
+    closing = _closing_lots(S, side, lots)
+    opening = lots - closing
+    reference = _reference(S, slot)
+    limit, trigger = S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS]
+    refusal = _facts_refusal(S, P, slot, closing, opening, reference, B[Source.MARK, 0])
+    takes = kind == OrderType.MARKET or (kind == OrderType.LIMIT and side * (limit - now) >= 0)
+    conditional = kind >= OrderType.STOP
+    if refusal == Refusal.NONE and conditional:
+        beyond = side * (trigger - B[S[slot + Slot.SOURCE], 0]) > 0
+        refusal = Refusal.NONE if beyond else Refusal.TRIGGER_ALREADY_PASSED
+    if refusal == Refusal.NONE and opening > 0:
+        arrival = now if takes else reference
+        refusal = _stop_refusal(S, P, slot, closing, opening, reference, arrival)
+    if refusal == Refusal.NONE:
+        if kind == OrderType.LIMIT and takes and S[slot + Slot.TIF] == TimeInForce.POST_ONLY:
+            accept(S, rows, ts, slot)
+            end(
+                S, rows, ts, slot, OrderState.CANCELLED, Cause.POST_ONLY,
+                Refusal.POST_ONLY_WOULD_TAKE, -1,
+            )  # fmt: skip
+            return
+        price = reference
+        if kind == OrderType.MARKET:
+            price = slipped(now, side, P[Param.SLIPPAGE_E7])
+        elif takes:
+            price = _bounded(P, limit, side, now)
+        elif kind != OrderType.STOP:
+            price = limit
+        if _lacks_margin(S, P, slot, opening, price):
+            refusal = Refusal.INSUFFICIENT_MARGIN
+    if refusal != Refusal.NONE:
+        end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
+        return
+    accept(S, rows, ts, slot)
+    if kind == OrderType.MARKET:
+        _fill_entry(S, P, rows, ts, slot, price, now, now, Liquidity.TAKER)
+        return
+    if kind == OrderType.LIMIT and _taken_or_cancelled(S, P, rows, ts, slot, now):
+        return
+    if opening > 0:
+        reserve = order_cost(
+            P, side, opening * price * P[Param.VALUE_E8], P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2]
+        )
+        S[slot + Slot.RESERVE_E8] = reserve
+        S[State.RESERVED_E8] += reserve
+    if kind >= OrderType.STOP:
+        go(S, rows, ts, slot, OrderState.UNTRIGGERED)
+
+
+@kernel
+def _taken_or_cancelled(S, P, rows, ts, slot, now):
+    """A limit that becomes active at ``now``: fills as taker if marketable, equality counting;
+    otherwise IOC and FOK are cancelled. Whether the order is finished."""
+    side, limit, tif = S[slot + Slot.SIDE], S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TIF]
+    if side * (limit - now) >= 0:
+        if tif == TimeInForce.POST_ONLY:
+            end(
+                S, rows, ts, slot, OrderState.CANCELLED, Cause.POST_ONLY,
+                Refusal.POST_ONLY_WOULD_TAKE, -1,
+            )  # fmt: skip
+            return True
+        _fill_entry(S, P, rows, ts, slot, _bounded(P, limit, side, now), now, now, Liquidity.TAKER)
+        return S[slot + Slot.USED] == 0
+    if tif == TimeInForce.IOC or tif == TimeInForce.FOK:
+        cause = Cause.IOC if tif == TimeInForce.IOC else Cause.FOK
+        end(S, rows, ts, slot, OrderState.CANCELLED, cause, Refusal.NONE, -1)
+        return True
+    return False
+
+
+@kernel
+def _available(S, P, slot):
+    """Lots of the order that this bar's volume lets fill."""
+    lots = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
+    return min(lots, S[State.VOLUME_LOTS]) if P[Param.PARTICIPATION] == 1 else lots
+
+
+@kernel
+def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
+    """Fill what the bar's volume lets of the entry at ``price``: the part that closes first, then
+    the part that opens. Leverage and margin are checked again."""
+    side, order = S[slot + Slot.SIDE], S[slot + Slot.ID]
+    left = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
+    lots = _available(S, P, slot)
+    if lots < left and S[slot + Slot.TIF] == TimeInForce.FOK:
+        end(S, rows, ts, slot, OrderState.CANCELLED, Cause.FOK, Refusal.NONE, -1)
+        return
+    closing = _closing_lots(S, side, lots)
+    opening = lots - closing
+    leverage = P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2]
+    refusal = Refusal.NONE
+    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+        refusal = Refusal.LEVERAGE_MISMATCH
+    elif _lacks_margin(S, P, slot, opening, price):
+        refusal = Refusal.INSUFFICIENT_MARGIN
+    if refusal != Refusal.NONE:
+        end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
+        return
+    _give_back(S, slot, lots, left)
+    S[slot + Slot.FILLED_LOTS] += lots
+    if P[Param.PARTICIPATION] == 1:
+        S[State.VOLUME_LOTS] -= lots
+    if closing > 0:
+        close_lots(
+            S, P, rows, ts, order, closing, price, reference, liquidity, Reason.ENTRY,
+            S[slot + Slot.RULE], False,
+        )  # fmt: skip
+    closed = closing > 0
+    trade = S[State.TRADE_ID]
+    if opening > 0:
+        if closed:
+            after_close(S, rows, ts, -side, closing, Reason.ENTRY)
+            closed = False
+        open_lots(
+            S, P, rows, ts, order, side, opening, price, reference, now, liquidity, leverage,
+            S[slot + Slot.RULE],
+        )  # fmt: skip
+        trade = S[State.TRADE_ID]
+    _after_fill(S, rows, ts, slot, trade)
+    if closed:
+        after_close(S, rows, ts, -side, closing, Reason.ENTRY)
+    if opening > 0:
+        set_brackets(S, P, rows, ts, slot, now)
+
+
+@kernel
+def _give_back(S, slot, lots, left):
+    """Release the reserve of ``lots`` out of the ``left`` that are not filled."""
+    reserve = S[slot + Slot.RESERVE_E8]
+    if reserve > 0:
+        released = reserve if lots == left else mul_div_floor(reserve, lots, left)
+        S[slot + Slot.RESERVE_E8] -= released
+        S[State.RESERVED_E8] -= released
+
+
+@kernel
+def _after_fill(S, rows, ts, slot, trade):
+    """The order is filled, or goes on with its remainder, or ends without it."""
+    if S[slot + Slot.FILLED_LOTS] == S[slot + Slot.LOTS]:
+        end(S, rows, ts, slot, OrderState.FILLED, -1, Refusal.NONE, trade)
+        return
+    if S[slot + Slot.FILLED_LOTS] > 0:
+        go(S, rows, ts, slot, OrderState.PARTIALLY_FILLED)
+    kind, tif = S[slot + Slot.TYPE], S[slot + Slot.TIF]
+    if kind == OrderType.MARKET or kind == OrderType.STOP or tif == TimeInForce.IOC:
+        end(S, rows, ts, slot, OrderState.CANCELLED, Cause.IOC, Refusal.NONE, trade)
+
+
+@kernel
+def limit_fills(S, P, rows, ts, slot, now):
+    """A resting limit is met: it fills exactly at its own price, as maker."""
+    price = S[slot + Slot.LIMIT_UNITS]
+    _fill_entry(S, P, rows, ts, slot, price, price, now, Liquidity.MAKER)
+
+
+@kernel
+def trigger_fires(S, P, rows, ts, slot, now):
+    """A trigger is met: a stop fills at the worse of it and ``now``, with ``slippage_stop``; a
+    stop-limit is judged like an arriving limit."""
+    side = S[slot + Slot.SIDE]
+    go(S, rows, ts, slot, OrderState.TRIGGERED)
+    if S[slot + Slot.TYPE] == OrderType.STOP_LIMIT:
+        _taken_or_cancelled(S, P, rows, ts, slot, now)
+        return
+    worse = now
+    if S[slot + Slot.SOURCE] == Source.LAST:
+        trigger = S[slot + Slot.TRIGGER_UNITS]
+        worse = max(trigger, now) if side > 0 else min(trigger, now)
+    price = slipped(worse, side, P[Param.SLIPPAGE_STOP_E7])
+    _fill_entry(S, P, rows, ts, slot, price, worse, now, Liquidity.TAKER)

@@ -1,0 +1,56 @@
+"""The event stream: every transition of every order, in the order in which it happened.
+
+Written only when a run asks for it (``State.EVENTS``): tables carry the same facts, each order's
+times in its row. Transitions that the life of an order does not allow raise.
+"""
+
+from __future__ import annotations
+
+from engine.exchange.codes import TRANSITIONS, EventKind, OrderState
+from engine.exchange.layout import EventRow, State, Table
+from engine.kernel import kernel
+
+#: Allowed successors of each state, one bit each.
+_ALLOWED = tuple(sum(1 << after for after in TRANSITIONS[state]) for state in OrderState)
+
+
+@kernel
+def check_transition(before, after):
+    """Raise unless an order may go from one state to the other."""
+    if (_ALLOWED[before] >> after) & 1 == 0:
+        raise AssertionError("an order's life does not allow this transition")
+
+
+@kernel
+def emit(S, rows, ts, kind, which, order_kind, level, state, lots, price, trigger, cause, refusal):
+    """Write one event row; ``level`` is a target's, 1 to 5, else 0."""
+    at = S[State.ROWS + Table.EVENTS]
+    rows[Table.EVENTS, at, EventRow.TS_MS] = ts
+    rows[Table.EVENTS, at, EventRow.KIND] = kind
+    rows[Table.EVENTS, at, EventRow.ID] = which
+    rows[Table.EVENTS, at, EventRow.ORDER_KIND] = order_kind
+    rows[Table.EVENTS, at, EventRow.LEVEL] = level
+    rows[Table.EVENTS, at, EventRow.STATE] = state
+    rows[Table.EVENTS, at, EventRow.LOTS] = lots
+    rows[Table.EVENTS, at, EventRow.PRICE_UNITS] = price
+    rows[Table.EVENTS, at, EventRow.TRIGGER_UNITS] = trigger
+    rows[Table.EVENTS, at, EventRow.CAUSE] = cause
+    rows[Table.EVENTS, at, EventRow.REFUSAL] = refusal
+    S[State.ROWS + Table.EVENTS] = at + 1
+
+
+@kernel
+def note(S, rows, ts, kind, which):
+    """A row of another table was written: fill, ledger row or trade ``which``."""
+    if S[State.EVENTS] == 1:
+        emit(S, rows, ts, kind, which, -1, 0, -1, 0, -1, -1, -1, 0)
+
+
+@kernel
+def order_event(S, rows, ts, order, order_kind, level, state, lots, price, trigger, cause):
+    """An order has gone to ``state``; prices are -1 where it has none, ``cause`` -1 without."""
+    if S[State.EVENTS] == 1:
+        emit(
+            S, rows, ts, EventKind.ORDER, order, order_kind, level, state, lots, price, trigger,
+            cause, 0,
+        )  # fmt: skip

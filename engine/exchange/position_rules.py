@@ -1,0 +1,49 @@
+"""Exit rules that read the position: evaluated at a clock close, by the one evaluator."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from engine.exchange.layout import Param, State
+from engine.features.program import evaluate, rule_columns
+
+_LONG, _SHORT = 0.0, 1.0
+
+
+@njit(cache=True)
+def _fields(S, P, close):
+    """``bars side entry_price pnl_pct r`` of the open position at the last price ``close``."""
+    side, cost = S[State.SIDE], float(S[State.COST_E8])
+    size = float(S[State.LOTS] * P[Param.VALUE_E8])
+    profit = float(side * (S[State.LOTS] * close * P[Param.VALUE_E8] - S[State.COST_E8]))
+    entry = cost / size * (P[Param.UNIT_E8] / 1e8)
+    risk = math.nan
+    if S[State.RISK_E8] > 0:
+        risk = S[State.RISK_E8] * (float(S[State.LOTS]) / float(S[State.ORIGINAL_LOTS]))
+    return (
+        float(S[State.TRADE_BARS]),
+        _LONG if side > 0 else _SHORT,
+        entry,
+        100.0 * profit / cost,
+        profit / risk,
+    )
+
+
+@njit(cache=True)
+def judge_position(
+    S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative, j, close
+):
+    """Evaluate the rules at clock close ``j`` with the position as it stands there; ``truth`` and
+    ``alternative`` of that close are written."""
+    at = lo + j
+    values = _fields(S, P, np.int64(close))
+    for k in range(5):
+        if fields[k] >= 0:
+            F[fields[k], at] = values[k]
+    evaluate(code, F, T, at, at + 1)
+    rule_columns(
+        T, rule_rows, rule_ends, at, at + 1, truth[:, j : j + 1], alternative[:, j : j + 1]
+    )

@@ -1,0 +1,197 @@
+"""One leg of a bar's path: the nearest level ahead fires first, what it creates is live for the
+rest of the leg.
+
+The scratch array ``W`` (int64[8], no part of the state) holds the leg: where last, mark and index
+stand at its start (``W[0:3]``) and end (``W[3:6]``), and how far along it the bar is, as the
+fraction ``W[6] / W[7]``. All three move linearly; fractions are compared by integer
+cross-multiplication. Ties: liquidation, stop, target, conditional trigger, limit, lower order id.
+A leg of no length is the gap check at an open: what holds there is met at once.
+"""
+
+from __future__ import annotations
+
+from engine.exchange.account import liquidate, order_row
+from engine.exchange.book import limit_rests
+from engine.exchange.brackets import FRESH, RESTING, cancel_brackets, fire_stop, fire_target
+from engine.exchange.codes import OrderKind, OrderState, Reason, Source, Status
+from engine.exchange.entries import limit_fills, trigger_fires
+from engine.exchange.events import order_event
+from engine.exchange.layout import FAR, Param, Slot, State, Term
+from engine.exchange.margin import liquidation_bounds
+from engine.kernel import kernel
+
+FROM, TO, AT, OF, SCRATCH = 0, 3, 6, 7, 8
+NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
+
+
+@kernel
+def price_now(W, side):
+    """The last price at this point of the leg, rounded against an order of ``side``."""
+    moved = (W[TO] - W[FROM]) * W[AT]
+    if side > 0:
+        return W[FROM] - (-moved // W[OF])
+    return W[FROM] + moved // W[OF]
+
+
+@kernel
+def visit(S, price):
+    """The last price has been at ``price`` while the position was held."""
+    if S[State.SIDE] == 0:
+        return
+    S[State.LOW_UNITS] = min(S[State.LOW_UNITS], price)
+    S[State.HIGH_UNITS] = max(S[State.HIGH_UNITS], price)
+    if S[State.SIDE] > 0:
+        S[State.EXTREME_UNITS] = max(S[State.EXTREME_UNITS], price)
+    else:
+        S[State.EXTREME_UNITS] = min(S[State.EXTREME_UNITS], price)
+
+
+@kernel
+def _meets(W, series, level, falls):
+    """Where on the leg, at or after now, ``series`` is at or below (``falls``) or at or above
+    ``level``: ``(n, d)`` of the fraction, ``d`` 0 when it is not."""
+    a, b = W[FROM + series], W[TO + series]
+    if not falls:
+        a, b, level = -a, -b, -level
+    if b < a:
+        if b > level:
+            return 0, 0
+        if a <= level:
+            return W[AT], W[OF]
+        n, d = a - level, a - b
+        if n * W[OF] <= W[AT] * d:
+            return W[AT], W[OF]
+        return n, d
+    # Away from the level, or at rest: met only if it holds here.
+    if (b - a) * W[AT] <= (level - a) * W[OF]:
+        return W[AT], W[OF]
+    return 0, 0
+
+
+@kernel
+def _sooner(n, d, best_n, best_d):
+    """Whether ``n / d`` comes strictly before the best; any comes before none."""
+    return d > 0 and (best_d == 0 or n * best_d < best_n * d)
+
+
+@kernel
+def _next_event(S, P, W):
+    """The first thing that happens from here on: ``(what, which, n, d)``; ``which`` is a target's
+    index or an order's slot."""
+    what, which, n, d = NOTHING, 0, 0, 0
+    side = S[State.SIDE]
+    if side != 0:
+        below, above = liquidation_bounds(S)
+        if below > 0 or above < FAR:
+            level = below if side > 0 else above
+            n, d = _meets(W, Source.MARK, level, side > 0)
+            if d > 0:
+                what = LIQUIDATION
+        if S[State.BRACKETS] >= FRESH:
+            term = S[State.TERMS]
+            if S[State.STOP_UNITS] > 0:
+                a, b = _meets(W, P[term + Term.STOP_SOURCE], S[State.STOP_UNITS], side > 0)
+                if _sooner(a, b, n, d):
+                    what, n, d = STOP, a, b
+            for k in range(S[State.TARGET_COUNT]):
+                a, b = _target_meets(S, P, W, k, side, term)
+                if _sooner(a, b, n, d):
+                    what, which, n, d = TARGET, k, a, b
+    if S[State.OPEN_ORDERS] > 0:
+        return _next_order(S, P, W, what, which, n, d)
+    return what, which, n, d
+
+
+@kernel
+def _target_meets(S, P, W, k, side, term):
+    """A target that has just become active is met at equality with the price as it stands."""
+    series = Source.LAST
+    if S[State.TARGET_IS_MARKET + k] == 1:
+        series = P[term + Term.TARGET_SOURCE]
+    if S[State.BRACKETS] == FRESH and _holds(W, series, S[State.TARGET_UNITS + k], side < 0):
+        return W[AT], W[OF]
+    return _meets(W, series, S[State.TARGET_TRIGGER_UNITS + k], side < 0)
+
+
+@kernel
+def _holds(W, series, level, falls):
+    """Whether ``series`` is at or beyond ``level`` at this very point of the leg."""
+    a, b = W[FROM + series], W[TO + series]
+    if not falls:
+        a, b, level = -a, -b, -level
+    return (b - a) * W[AT] <= (level - a) * W[OF]
+
+
+@kernel
+def _next_order(S, P, W, what, which, n, d):
+    """As :func:`_next_event`, the entry orders taken into account."""
+    beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
+    best = 0
+    for slot in range(State.SLOTS, len(S), Slot.SIZE):
+        if S[slot + Slot.USED] == 0 or S[slot + Slot.KIND] != OrderKind.ENTRY:
+            continue
+        side, kind = S[slot + Slot.SIDE], NOTHING
+        if S[slot + Slot.STATE] == OrderState.UNTRIGGERED:
+            kind = TRIGGER
+            a, b = _meets(W, S[slot + Slot.SOURCE], S[slot + Slot.TRIGGER_UNITS], side < 0)
+        elif limit_rests(S, slot) and not (
+            P[Param.PARTICIPATION] == 1 and S[State.VOLUME_LOTS] == 0
+        ):
+            kind = LIMIT
+            level = S[slot + Slot.LIMIT_UNITS] - side * beyond
+            a, b = _meets(W, Source.LAST, level, side > 0)
+        if kind == NOTHING or b == 0:
+            continue
+        order = S[slot + Slot.ID]
+        tie = d > 0 and a * d == n * b
+        older = kind < what or (kind == what and order < best)
+        if _sooner(a, b, n, d) or (tie and older):
+            what, which, n, d, best = kind, slot, a, b, order
+    return what, which, n, d
+
+
+@kernel
+def _liquidated(S, P, rows, ts, mark):
+    """The position is liquidated and the run ends with it."""
+    side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
+    S[State.NEXT_ORDER] += 1
+    order_event(S, rows, ts, order, OrderKind.LIQUIDATION, 0, OrderState.NEW, lots, -1, -1, -1)
+    liquidate(S, P, rows, ts, order, mark)
+    order_row(
+        S, rows, order, S[State.TRADE_ID], OrderKind.LIQUIDATION, -side, lots, mark, -1, ts, ts, -1,
+        ts,
+    )  # fmt: skip
+    cancel_brackets(S, rows, ts, side, lots, Reason.LIQUIDATION)
+    S[State.STATUS] = Status.STOPPED_LIQUIDATED
+
+
+@kernel
+def walk_leg(S, P, rows, W, ts):
+    """Move last, mark and index to the end of the leg in ``W``, firing what they meet."""
+    W[AT], W[OF] = 0, 1
+    while S[State.STATUS] != Status.STOPPED_LIQUIDATED:
+        what, which, n, d = _next_event(S, P, W)
+        if S[State.BRACKETS] == FRESH and (what == NOTHING or n * W[OF] > W[AT] * d):
+            # Nothing of the new brackets is met where they became active: they rest, and a limit
+            # target is then met one tick further out.
+            S[State.BRACKETS] = RESTING
+            continue
+        if what == NOTHING:
+            break
+        W[AT], W[OF] = n, d
+        visit(S, price_now(W, 1))
+        visit(S, price_now(W, -1))
+        side = S[State.SIDE]
+        if what == LIQUIDATION:
+            _liquidated(S, P, rows, ts, S[State.LIQUIDATION_UNITS])
+        elif what == STOP:
+            fire_stop(S, P, rows, ts, price_now(W, -side))
+        elif what == TARGET:
+            marketable = S[State.BRACKETS] == FRESH
+            fire_target(S, P, rows, ts, which, price_now(W, -side), marketable)
+        elif what == TRIGGER:
+            trigger_fires(S, P, rows, ts, which, price_now(W, S[which + Slot.SIDE]))
+        else:
+            limit_fills(S, P, rows, ts, which, price_now(W, S[which + Slot.SIDE]))
+    visit(S, W[TO])
+    W[AT], W[OF] = 1, 1

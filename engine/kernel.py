@@ -1,0 +1,45 @@
+"""How the compiled functions of the exchange are built.
+
+:func:`kernel` compiles without numba's run-time memory: such a function allocates nothing and
+counts no references to the arrays it is handed. With a few dozen small functions a bar that
+counting, atomic, was most of the time of a careful bar. Constants, words of an ``IntEnum`` and
+narrow integers handed to a kernel by another count as int64, so that each function is compiled
+once, not once for every constant it is called with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit, types
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+#: ``_nrt`` is numba's own switch, missing from its annotations.
+_compiled: Any = njit
+
+
+def _widened(argument: Any) -> Any:
+    """The type an argument is compiled for."""
+    plain = getattr(argument, "literal_type", argument)
+    return types.int64 if isinstance(plain, (types.IntEnumMember, types.Integer)) else plain
+
+
+def kernel(function: Function) -> Function:
+    """The compiled, cached form of ``function``."""
+    dispatcher = _compiled(cache=True, _nrt=False)(function)
+    resolve = dispatcher.get_call_template
+
+    def with_integers(arguments: Any, keywords: Any) -> Any:
+        return resolve(tuple(_widened(argument) for argument in arguments), keywords)
+
+    dispatcher.get_call_template = with_integers
+    return cast(Function, dispatcher)
+
+
+def constant_kernel(function: Function) -> Function:
+    """As :func:`kernel`, but compiled anew for each constant it is called with: dividing by a
+    constant is several times faster than dividing by a variable."""
+    return cast(Function, _compiled(cache=True, _nrt=False)(function))
