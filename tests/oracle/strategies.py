@@ -121,7 +121,7 @@ def bars(draw: st.DrawFn, tick: Decimal, usual: int, count: int) -> tuple[Bar, .
 def configs(draw: st.DrawFn, notional: Fraction) -> Config:
     """A run config; equity from too little to plenty."""
     return Config(
-        equity=_decimal(notional * draw(st.sampled_from([1, 5, 20, 200]))),
+        equity=_decimal(notional * draw(st.sampled_from([2, 20, 200, 200]))),
         taker=draw(bps(0, 10)),
         maker=draw(bps(0, 12)),
         slippage=draw(bps(0, 30)),
@@ -210,6 +210,9 @@ def entries(draw: st.DrawFn, tick: Decimal, lot: Decimal, usual: int) -> Entry:
         return Fraction(tick) * max(1, usual + draw(st.integers(-near, near)))
 
     level = max(1, usual + draw(st.integers(-near, near)))
+    side = draw(SIDES)
+    # Mostly on the side on which a trigger can wait.
+    trigger = Fraction(tick) * max(1, usual + side * draw(st.integers(-2, near)))
     with_limit = order in ("limit", "stop-limit")
     break_even = trail = None
     if draw(st.integers(0, 3)) == 0:
@@ -223,17 +226,17 @@ def entries(draw: st.DrawFn, tick: Decimal, lot: Decimal, usual: int) -> Entry:
         after = draw(st.one_of(st.none(), reaches(tick, usual, stop is not None)))
         trail = Trail(kind, value, after)
     return Entry(
-        side=draw(SIDES),
+        side=side,
         size_kind=size_kind,
         size=size,
         order=order,
         price=price() if with_limit else None,
-        trigger=price() if order in ("stop", "stop-limit") else None,
+        trigger=trigger if order in ("stop", "stop-limit") else None,
         tif=draw(st.sampled_from(["GTC", "GTC", "IOC", "FOK", "PostOnly"]))
         if with_limit
         else "GTC",
         expires=draw(st.sampled_from([None, None, 1, 3])),
-        leverage=draw(st.sampled_from([Fraction(n) for n in (1, 5, 5, 5, 20, 60)])),
+        leverage=draw(st.sampled_from([Fraction(n) for n in (1, 5, 5, 5, 5, 10, 60)])),
         trigger_by=draw(SOURCES),
         stop=stop,
         targets=draw(ladders(tick, usual, level, stop is not None)),
