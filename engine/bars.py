@@ -7,12 +7,13 @@ each bar named by its open in epoch ms UTC. Only closed bars exist here.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import BarsError
-from engine.timeframe import Timeframe, bar_indices, format_ms
+from engine.timeframe import Timeframe, bar_indices, floor_ms, format_ms
 
 FloatColumn = npt.NDArray[np.float64]
 IntColumn = npt.NDArray[np.int64]
@@ -60,56 +61,49 @@ class Bars:
 
     def __getitem__(self, rows: slice) -> Bars:
         """The same columns over a slice of rows (views, not copies)."""
-        return Bars(
-            *(None if c is None else c[rows] for c in (getattr(self, f.name) for f in fields(self)))
-        )
+        columns: dict[str, Any] = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        for name, column in columns.items():
+            columns[name] = None if column is None else column[rows]
+        return Bars(**columns)
 
 
 def concat(parts: list[Bars]) -> Bars:
     """One Bars of several in order; optional columns stay only where every part has them."""
-    columns = []
+    columns: dict[str, Any] = {}
     for spec in fields(Bars):
         pieces = [getattr(part, spec.name) for part in parts]
-        columns.append(None if any(p is None for p in pieces) else np.concatenate(pieces))
-    return Bars(*columns)
+        whole = None if any(p is None for p in pieces) else np.concatenate(pieces)
+        columns[spec.name] = whole
+    return Bars(**columns)
 
 
 def check_bars(bars: Bars, timeframe: Timeframe) -> None:
     """Raise BarsError naming the first bar that is off the grid, out of order, missing its
     predecessor, non-finite, or whose high and low do not contain its open and close."""
+    from engine.bar_check import first_impossible, first_out_of_step  # compiled: loaded when used
+
     if not len(bars):
         return
     ms = bars.open_ms
-    index = bar_indices(ms, timeframe)
-    step = np.diff(index)
-    if np.any(step != 1):
-        at = int(np.flatnonzero(step != 1)[0]) + 1
-        what = "repeats or goes back in time" if step[at - 1] < 1 else "leaves a hole before it"
+    for at in (0, len(ms) - 1):
+        if int(ms[at]) != floor_ms(int(ms[at]), timeframe):
+            raise BarsError(
+                f"bar {at} at {format_ms(int(ms[at]))} is off the {timeframe.value} grid",
+                where=f"{timeframe.value} bars",
+            )
+    numbers = bar_indices(ms, timeframe) if timeframe.is_month else ms
+    at = first_out_of_step(numbers, 1 if timeframe.is_month else timeframe.ms)
+    if at >= 0:
+        what = "repeats or goes back in time" if ms[at] <= ms[at - 1] else "leaves a hole before it"
         raise BarsError(
             f"bar {at} at {format_ms(int(ms[at]))} {what}",
             where=f"{timeframe.value} bars",
             hint="bars must be contiguous and in order",
         )
-    first = int(ms[0])
-    if first != _grid_open(first, timeframe) or int(ms[-1]) != _grid_open(int(ms[-1]), timeframe):
-        raise BarsError(f"bars are off the {timeframe.value} grid at {format_ms(first)}")
-    prices = [getattr(bars, name) for name in PRICE_COLUMNS]
-    finite = np.isfinite(bars.volume)
-    for column in prices:
-        finite &= np.isfinite(column) & (column > 0)
-    low, high = bars.low, bars.high
-    good = finite & (low <= bars.open) & (low <= bars.close) & (high >= bars.open)
-    good &= (high >= bars.close) & (bars.volume >= 0)
-    if not np.all(good):
-        at = int(np.flatnonzero(~good)[0])
+    at = first_impossible(bars.open, bars.high, bars.low, bars.close, bars.volume)
+    if at >= 0:
         raise BarsError(
             f"bar {at} at {format_ms(int(ms[at]))} is not a possible bar "
             f"(O {bars.open[at]} H {bars.high[at]} L {bars.low[at]} C {bars.close[at]} "
             f"V {bars.volume[at]})"
         )
-
-
-def _grid_open(ms: int, timeframe: Timeframe) -> int:
-    from engine.timeframe import floor_ms
-
-    return floor_ms(ms, timeframe)

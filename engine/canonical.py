@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def decimal_text(value: Decimal) -> str:
@@ -116,8 +117,9 @@ def hash_columns(columns: Mapping[str, np.ndarray]) -> str:
 def hash_table(table: pa.Table) -> str:
     """SHA-256 of an Arrow table's typed content: names, types, rows, nulls; not its chunking.
 
-    An empty table has a defined hash (its schema's). Nested and text columns are hashed through
-    their canonical JSON, numeric ones through their little-endian bytes.
+    An empty table has a defined hash (its schema's). Numbers are hashed through their
+    little-endian bytes, text through its lengths and UTF-8 bytes, structs field by field, anything
+    else through its canonical JSON. What stands under a null does not count.
     """
     digest = hashlib.sha256()
     digest.update(canonical_bytes([table.num_rows, table.num_columns]))
@@ -126,14 +128,28 @@ def hash_table(table: pa.Table) -> str:
         if isinstance(column, pa.ChunkedArray):
             column = pa.concat_arrays(column.chunks) if column.chunks else pa.array([], field.type)
         digest.update(canonical_bytes([field.name, str(field.type)]))
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
-            zero = pa.scalar(0, field.type)
-            values = column.fill_null(zero).to_numpy(zero_copy_only=False)
-            digest.update(hash_columns({"valid": valid, "values": values}).encode())
-        else:
-            digest.update(canonical_bytes(column.to_pylist()))
+        digest.update(_hash_array(column).encode())
     return digest.hexdigest()
+
+
+def _hash_array(array: pa.Array) -> str:
+    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        values = array.fill_null(pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
+        return hash_columns({"valid": valid, "values": values})
+    if pa.types.is_string(kind):
+        packed = pa.concat_arrays([array.fill_null("")])  # drops what an offset hides
+        lengths = pc.binary_length(packed).to_numpy(zero_copy_only=False)
+        text = b"".join(packed.cast(pa.binary()).to_pylist()) if len(packed) else b""
+        return hash_columns(
+            {"valid": valid, "lengths": lengths, "text": np.frombuffer(text, np.uint8)}
+        )
+    if pa.types.is_struct(kind):
+        parts = [hash_columns({"valid": valid})]
+        parts += [_hash_array(array.field(i)) for i in range(kind.num_fields)]
+        return hash_value(parts)
+    return hash_value(array.to_pylist())
 
 
 def merkle_root(leaves: Mapping[str, str]) -> str:

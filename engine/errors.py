@@ -40,7 +40,7 @@ class PlayError(LockstepError):
     code = "PLAY_INVALID"
 
     def __init__(self, message: str, *, issues: tuple[object, ...] = (), **parts: str) -> None:
-        super().__init__(message, **parts)  # type: ignore[arg-type]
+        super().__init__(message, **parts)
         self.issues = issues
 
 
@@ -93,7 +93,7 @@ class LockBusy(LockstepError):
     exit_code = 3
 
     def __init__(self, message: str, *, pid: int | None, **parts: str) -> None:
-        super().__init__(message, **parts)  # type: ignore[arg-type]
+        super().__init__(message, **parts)
         self.pid = pid
 
 

@@ -173,6 +173,16 @@ def bar_indices(open_ms: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDA
     return np.asarray(open_ms // _MS[timeframe])
 
 
+def bar_opens(indices: npt.NDArray[np.int64], timeframe: Timeframe) -> npt.NDArray[np.int64]:
+    """Vector form of :func:`bar_open_ms`: int64[n] of opens; inverse of :func:`bar_indices`."""
+    if timeframe is Timeframe.MO1:
+        months = indices.astype("datetime64[M]")
+        return np.asarray(months.astype("datetime64[ms]").astype(np.int64))
+    if timeframe is Timeframe.W1:
+        return np.asarray(FIRST_MONDAY_MS + indices * WEEK_MS)
+    return np.asarray(indices * _MS[timeframe])
+
+
 def from_datetime(moment: datetime) -> int:
     """Epoch milliseconds of an *aware* datetime; a naive one raises TypeError (H21)."""
     if moment.tzinfo is None or moment.utcoffset() is None:

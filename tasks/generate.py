@@ -1,8 +1,8 @@
 """Generated market data: a seeded one-minute market that looks like one, the same everywhere.
 
-Each minute the last price moves by a drift and a random step. A *regime* (calm, trend, turmoil,
-crash, ...) sets drift and volatility and changes at random times; volatility clusters by a
-Taylor-Schwert recursion ``v' = w + a |e| + b v`` (S. Taylor, Modelling Financial Time Series,
+Each minute the last price moves by a drift and a random step. A *regime* of the named shape
+(:mod:`tasks.shapes`) sets drift and volatility and changes at random times; volatility clusters by
+a Taylor-Schwert recursion ``v' = w + a |e| + b v`` (S. Taylor, Modelling Financial Time Series,
 1986). Every open equals the previous close, every price lies on the tick. The mark price follows
 the last by a slow basis, and a funding rate is paid every eight hours.
 
@@ -13,7 +13,7 @@ with the very bars of a shorter one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +25,11 @@ from engine.bars import Bars
 from engine.errors import DataError
 from engine.exchange.instrument import Instrument
 from engine.timeframe import HOUR_MS, MINUTE_MS, Timeframe, format_ms
+from tasks.shapes import PATTERNS
 from tasks.store import Kind, Series, StoreWriter, under_lock
 
 #: Raised when equal arguments give other rows than before.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 FUNDING_MS = 8 * HOUR_MS
 #: The longest window generated at once, about ten years.
 MAX_MINUTES = 5_300_000
@@ -41,50 +42,10 @@ START_PRICES = {
     "ADAUSDT": Decimal("0.45"),
 }
 OTHER_START_PRICE = Decimal(100)
+#: Normal deviate beyond which a minute's wick is a sweep: one minute in 160 on either side.
+_SWEEP_AT = 2.5
 #: Typical traded value per minute, USDT.
 MINUTE_TURNOVER_USDT = 1_500_000
-
-
-@dataclass(frozen=True, slots=True)
-class Regime:
-    """A spell of the market: fractions of price per minute, and how long it lasts on average.
-
-    ``pull`` draws the price back to where the regime began; ``premium`` is what the last price
-    tends to stand above the mark.
-    """
-
-    drift: float
-    volatility: float
-    pull: float
-    premium: float
-    minutes: int
-
-
-CALM = Regime(drift=0.0, volatility=0.0004, pull=0.0, premium=0.0, minutes=1_500)
-RANGE = Regime(drift=0.0, volatility=0.00055, pull=0.01, premium=0.0, minutes=2_000)
-TREND_UP = Regime(drift=0.000012, volatility=0.0005, pull=0.0, premium=0.0002, minutes=2_400)
-TREND_DOWN = Regime(drift=-0.000012, volatility=0.0006, pull=0.0, premium=-0.0002, minutes=2_000)
-TURMOIL = Regime(drift=0.0, volatility=0.0015, pull=0.0, premium=-0.0001, minutes=400)
-CRASH = Regime(drift=-0.0009, volatility=0.003, pull=0.0, premium=-0.001, minutes=90)
-REBOUND = Regime(drift=0.0003, volatility=0.0015, pull=0.0, premium=0.0003, minutes=150)
-
-#: Named shapes: the regimes a market may be in, with the weights by which the next one is drawn;
-#: the first one listed comes first.
-PATTERNS: dict[str, tuple[tuple[Regime, int], ...]] = {
-    "mixed": (
-        (CALM, 30),
-        (RANGE, 20),
-        (TREND_UP, 20),
-        (TREND_DOWN, 17),
-        (TURMOIL, 10),
-        (CRASH, 1),
-        (REBOUND, 2),
-    ),
-    "trend_up": ((TREND_UP, 1),),
-    "trend_down": ((TREND_DOWN, 1),),
-    "range": ((RANGE, 1),),
-    "crash": ((CALM, 5), (CRASH, 2), (REBOUND, 3), (TURMOIL, 2)),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,8 +87,8 @@ def generate_market(
     streams = _Streams(symbol, since_ms, seed)
     first_funding = since_ms // FUNDING_MS * FUNDING_MS
     prices, marks, lots, rates = _simulate(
-        np.array([[r.drift, r.volatility, r.pull, r.premium, r.minutes] for r, _ in shape]),
-        np.cumsum([weight for _, weight in shape]).astype(np.float64),
+        np.array([astuple(regime) for regime in shape.regimes], np.float64),
+        np.cumsum(shape.weights or [0] * len(shape.regimes)).astype(np.float64),
         round(start / tick),
         float(Decimal(MINUTE_TURNOVER_USDT) / start / lot),
         (since_ms - first_funding) // MINUTE_MS,
@@ -251,12 +212,12 @@ def _simulate(  # type: ignore[no-untyped-def]
 ):
     """The market in ticks and lots.
 
-    ``regimes`` float64[r, 5] (drift, volatility, pull, premium, minutes), ``weights`` float64[r]
-    cumulated, ``start`` the first open in ticks, ``typical_lots`` lots per minute,
-    ``funding_phase`` minutes since the last funding event. Random numbers, float64[n] each: normal
-    ``step``, ``upper``, ``lower``, ``basis``; uniform ``switch``, ``size``. Returns open, high,
-    low, close in ticks int64[4, n], the same of the mark, lots int64[n], and funding rates in 1e-8
-    int64[m].
+    ``regimes`` float64[r, 8] (the fields of ``Regime``), ``weights`` float64[r] cumulated, all 0
+    where regimes follow each other in order; ``start`` the first open in ticks,
+    ``typical_lots`` lots per minute, ``funding_phase`` minutes since the last funding event.
+    Random numbers, float64[n] each: normal ``step``, ``upper``, ``lower``, ``basis``; uniform
+    ``switch``, ``size``. Returns open, high, low, close in ticks int64[4, n], the same of the
+    mark, lots int64[n], and funding rates in 1e-8 int64[m].
     """
     n = len(step)
     prices = np.empty((4, n), np.int64)
@@ -274,19 +235,25 @@ def _simulate(  # type: ignore[no-untyped-def]
     last = start
     mark = start
     for t in range(n):
+        jump = 0.0
         if switch[t] * regimes[regime, 4] < 1.0:
             draw = switch[t] * regimes[regime, 4] * weights[-1]
-            regime = 0
-            while weights[regime] <= draw:
-                regime += 1
+            if weights[-1] > 0.0:
+                regime = 0
+                while weights[regime] <= draw:
+                    regime += 1
+            else:
+                regime = (regime + 1) % len(regimes)
             anchor = level
+            jump = regimes[regime, 5]
         drift, volatility, pull = regimes[regime, 0], regimes[regime, 1], regimes[regime, 2]
+        wick, halted = regimes[regime, 6], regimes[regime, 7] == 1.0
         sigma = volatility * clustering
         change = drift + sigma * step[t] - pull * (level / anchor - 1.0)
         # A faint pull to the first price keeps years of drift within the possible.
         change += 1e-6 * (start / level - 1.0)
         change = min(max(change, -0.05), 0.05)
-        level = max(level * (1.0 + change), 100.0)
+        level = max(level * (1.0 + (jump if halted else change + jump)), 100.0)
         clustering = 0.02 + 0.08 * 1.25 * abs(step[t]) * clustering + 0.9 * clustering
         clustering = min(clustering, 8.0)
 
@@ -296,8 +263,14 @@ def _simulate(  # type: ignore[no-untyped-def]
         prices[2, t] = min(last, close) - int(np.rint(0.5 * abs(lower[t]) * sigma * level))
         prices[2, t] = max(prices[2, t], 1)
         prices[3, t] = close
+        if upper[t] > _SWEEP_AT:
+            prices[1, t] += int(np.rint(wick * level))
+        if lower[t] > _SWEEP_AT:
+            prices[2, t] = max(prices[2, t] - int(np.rint(wick * level)), 1)
         busy = 0.2 + size[t] + 0.5 * abs(step[t]) * clustering + 200.0 * volatility
         lots[t] = max(int(np.rint(typical_lots * busy * 0.5)), 1)
+        if halted:
+            prices[1, t], prices[2, t], lots[t] = max(last, close), min(last, close), 0
 
         premium += 0.005 * (regimes[regime, 3] - premium)
         wander = 0.99 * wander + 0.00002 * basis[t]

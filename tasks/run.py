@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.backtest import Result, run_backtest
 from engine.config import RunConfig
-from engine.exchange.instrument import Instrument
-from engine.features import compile_features
-
 from engine.dataset import Dataset
 from engine.errors import ConfigError
+from engine.exchange.instrument import Instrument
+from engine.features import compile_features
 from engine.play.model import Play
 from engine.timeframe import Timeframe, divides, parse_timeframe
 from tasks.identity import SeriesFacts, run_id, run_inputs

@@ -35,12 +35,18 @@ _SIZE_KINDS = {"risk": SizeKind.RISK, "notional": SizeKind.NOTIONAL, "qty": Size
 class ClockCloses(Protocol):
     """What the exchange reads of a block's clock closes (see ``engine.features.ClockBlock``)."""
 
-    close_ms: Int64
-    base_index: Int64
-    truth: npt.NDArray[np.uint8]
-    alternative: npt.NDArray[np.int16]
-    stop_of: npt.NDArray[np.float64]
-    target_of: npt.NDArray[np.float64]
+    @property
+    def close_ms(self) -> Int64: ...
+    @property
+    def base_index(self) -> Int64: ...
+    @property
+    def truth(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def alternative(self) -> npt.NDArray[np.int16]: ...
+    @property
+    def stop_of(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def target_of(self) -> npt.NDArray[np.float64]: ...
 
 
 def _exact(value: Decimal, scale: int, what: str) -> int:

@@ -6,6 +6,7 @@ in-memory context with analytics off, reads no network and leaves no file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -100,6 +101,8 @@ def _validate(suite: Sequence[Check], columns: Columns) -> tuple[ExpectationResu
     from great_expectations import expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # Its import sets this logger to INFO; it would tell of every temporary folder.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("rows")

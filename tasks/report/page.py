@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from engine.bars import Bars
-from engine.timeframe import format_ms
+from engine.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, format_ms
 from tasks.artifacts.outputs import Outputs
 from tasks.identity import SHORT_ID, leaves, run_id
 from tasks.report.figures import Figure, drawdown_figure, equity_figure, price_figure
@@ -16,12 +16,12 @@ from tasks.report.style import STYLE
 
 #: Metrics shown large at the top, those the run has, in this order.
 HEADLINE = (
-    "net_profit",
-    "total_return",
-    "max_drawdown",
+    "net_profit_usdt",
+    "total_return_pct",
+    "max_drawdown_pct",
     "sharpe",
     "profit_factor",
-    "win_rate",
+    "win_rate_pct",
     "trades",
 )
 
@@ -94,7 +94,7 @@ def _header(title: str, inputs: Mapping[str, Any], outputs: Outputs) -> str:
 
 def _headline(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     tiles = "".join(
-        f'<div class="tile"><span>{escape(_words(name))}</span><b>{_value(metrics[name])}</b></div>'
+        f'<div class="tile"><span>{escape(_title(name))}</span><b>{_value(metrics[name])}</b></div>'
         for name in HEADLINE
         if name in metrics
     )
@@ -122,7 +122,7 @@ def _figure(figure: Figure) -> str:
 
 def _metrics(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(_words(name))}</td><td class='number'>{_value(metric)}</td></tr>"
+        f"<tr><td>{escape(_title(name))}</td><td class='number'>{_value(metric)}</td></tr>"
         for name, metric in metrics.items()
     )
     return f"<section><h2>Metrics</h2><table class='metrics'>{rows}</table></section>"
@@ -146,6 +146,11 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _title(name: str) -> str:
+    """A metric's name in words, without the unit that stands beside its value."""
+    return _words(name.removesuffix("_usdt").removesuffix("_pct").removesuffix("_ms"))
+
+
 def _flag(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -161,6 +166,8 @@ def _value(metric: Mapping[str, Any]) -> str:
     value, unit = metric["value"], str(metric["unit"])
     if value is None:
         return f'<i title="undefined">– {escape(_words(str(metric.get("reason", ""))))}</i>'
+    if unit == "ms":
+        return escape(_duration(int(value)))
     if isinstance(value, int):
         text = f"{value:,}"
     elif isinstance(value, float):
@@ -169,6 +176,13 @@ def _value(metric: Mapping[str, Any]) -> str:
         text = str(value)
     shown = {"pct": "%", "usdt": "USDT", "count": "", "ratio": ""}.get(unit, _words(unit))
     return escape(f"{text} {shown}".strip())
+
+
+def _duration(ms: int) -> str:
+    """A stretch of time as days, hours and minutes."""
+    days, rest = divmod(ms, DAY_MS)
+    hours, rest = divmod(rest, HOUR_MS)
+    return f"{days} d {hours} h {rest // MINUTE_MS} min"
 
 
 _FINE = frozenset({"ratio", "R", "r"})

@@ -67,8 +67,8 @@ BANNED = {
 }
 
 LAWFUL = {
-    "timeframe arithmetic": "from datetime import UTC, datetime\nx = datetime(2026, 1, 1, tzinfo=UTC)",
-    "exact numpy": "import numpy as np\nx = np.sqrt(a) + np.abs(a) + np.floor(a) + np.maximum(a, b)",
+    "timeframe arithmetic": "from datetime import UTC, datetime\nx = datetime(2026, 1, 1, tzinfo=UTC)",  # noqa: E501
+    "exact numpy": "import numpy as np\nx = np.sqrt(a) + np.abs(a) + np.floor(a) + np.maximum(a, b)",  # noqa: E501
     "counting": "import numpy as np\nx = np.count_nonzero(a)",
     "exact math": "import math\nx = math.sqrt(2) + math.floor(1.5) + math.isnan(y)",
     "whole powers of ten outside kernels": "E8 = 10**8",

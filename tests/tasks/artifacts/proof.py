@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from engine.config import RunConfig
-
 from engine.play import loads_play
 from tasks.artifacts import Commit, commit_run, outputs_of
 from tasks.run import PreparedRun, execute, prepare_run
@@ -21,7 +20,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def config(**changed: object) -> RunConfig:
-    return RunConfig.from_mapping({"fill_timeframe": "5m", "funding": "on", **changed})
+    assumed = {"equity": 100_000, "fill_timeframe": "5m", "funding": "on"}
+    return RunConfig.from_mapping({**assumed, **changed})
 
 
 def prepared(

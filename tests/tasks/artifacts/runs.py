@@ -26,7 +26,9 @@ series:  # two averages
   calm: sma(close, slow)
 rules:
   enter_long: cross_above(quick, calm)
+  exit_long: cross_below(quick, calm)
   enter_short: cross_below(quick, calm)
+  exit_short: cross_above(quick, calm)
 risk: { size: { qty: 0.5 }, stop: { price: leave } }
 """
 PLAY = loads_play(PLAY_TEXT, "plays/sma_cross.yml")

@@ -136,6 +136,8 @@ risk:
     size: { qty: 0.50 }
 rules:
     enter_short: cross_below(quick, calm)
+    exit_short: cross_above(quick, calm)
+    exit_long: cross_below( quick, calm )
     enter_long: cross_above(quick, calm)   # turns up
 version: 1
 """

@@ -121,7 +121,7 @@ original = run.run_backtest
 def run_backtest(play, dataset, config, **rest):
     rank = sorted(["a", "b", "c", "d", "e", "f", "g", "h"], key=hash).index("a")
     changed = run.RunConfig.from_mapping(
-        {"fill_timeframe": "5m", "funding": "on", "slippage": f"{RANK}bps"}
+        {"equity": 100_000, "fill_timeframe": "5m", "slippage": f"{RANK}bps"}
     )
     return original(play, dataset, changed, **rest)
 run.run_backtest = run_backtest
@@ -189,8 +189,8 @@ def test_m19_a_changed_default_does_not_matter(place: Place, tmp_path: Path, mon
 
 OTHER_LIBRARY = """
 import tasks.identity
-real = tasks.identity.versions
-tasks.identity.versions = lambda: {**real(), "numba": "0.0.1"}
+real = tasks.identity.version
+tasks.identity.version = lambda name: "0.0.1" if name == "numba" else real(name)
 """
 
 

@@ -1,0 +1,243 @@
+"""The compiled evaluator: a program of expression nodes over a range of bars.
+
+One evaluator serves every play. Numbers stand in ``F`` float64[rows, width] (missing is NaN),
+truth values in ``T`` uint8[rows, width] (0 false, 1 null, 2 true; and = min, or = max,
+not = 2 - x). Each instruction is one row of ``code``: the operation, the row it writes, up to two
+rows it reads, and a count of bars; it is carried out over the bars ``[lo, hi)`` before the next.
+Reading ``n`` bars back reads the columns before ``lo``: history stands there.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Truths = npt.NDArray[np.uint8]
+Code = npt.NDArray[np.int64]
+
+FALSE, NULL, TRUE = 0, 1, 2
+
+
+class Op(IntEnum):
+    """Operations; what each reads and writes: N numbers, T truth values."""
+
+    # N, N -> N; not finite is missing
+    ADD = 0
+    SUB = 1
+    MUL = 2
+    DIV = 3
+    # N -> N
+    NEG = 4
+    # N, N -> T; null if either is missing
+    LT = 10
+    LE = 11
+    GT = 12
+    GE = 13
+    EQ = 14
+    NE = 15
+    # T, T -> T (Kleene)
+    AND = 20
+    OR = 21
+    # T -> T
+    NOT = 22
+    # T, T -> T; null if either is null
+    SAME = 23
+    DIFFERENT = 24
+    # N, N -> T; reads one bar back, null if any of the four is missing
+    CROSS_ABOVE = 30
+    CROSS_BELOW = 31
+    # n bars back; null beyond history
+    LOOKBACK = 40
+    LOOKBACK_TRUTH = 41
+    # N -> T: an indicator's 0 or 1
+    TRUTH = 50
+
+
+#: Operations whose result is a truth value.
+TRUTH_OPS = frozenset(
+    {
+        Op.LT, Op.LE, Op.GT, Op.GE, Op.EQ, Op.NE, Op.AND, Op.OR, Op.NOT, Op.SAME, Op.DIFFERENT,
+        Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.LOOKBACK_TRUTH, Op.TRUTH,
+    }
+)  # fmt: skip
+#: Cells of one instruction: operation, destination, operands, bars.
+CODE_WIDTH = 5
+
+
+@njit(cache=True, error_model="numpy")
+def _arithmetic(op: int, a: Floats, b: Floats, out: Floats) -> None:
+    n = len(out)
+    if op == Op.ADD:
+        for i in range(n):
+            out[i] = a[i] + b[i]
+    elif op == Op.SUB:
+        for i in range(n):
+            out[i] = a[i] - b[i]
+    elif op == Op.MUL:
+        for i in range(n):
+            out[i] = a[i] * b[i]
+    elif op == Op.DIV:
+        for i in range(n):
+            out[i] = a[i] / b[i]
+    else:
+        for i in range(n):
+            out[i] = -a[i]
+    for i in range(n):
+        out[i] = out[i] if out[i] - out[i] == 0.0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _compare(op: int, a: Floats, b: Floats, out: Truths) -> None:
+    """``2 * holds`` where both are there, 1 where one is missing (only NaN differs from itself)."""
+    n = len(out)
+    if op == Op.LT:
+        for i in range(n):
+            out[i] = np.uint8(2) * (a[i] < b[i]) + ((a[i] != a[i]) | (b[i] != b[i]))
+    elif op == Op.LE:
+        for i in range(n):
+            out[i] = np.uint8(2) * (a[i] <= b[i]) + ((a[i] != a[i]) | (b[i] != b[i]))
+    elif op == Op.GT:
+        for i in range(n):
+            out[i] = np.uint8(2) * (a[i] > b[i]) + ((a[i] != a[i]) | (b[i] != b[i]))
+    elif op == Op.GE:
+        for i in range(n):
+            out[i] = np.uint8(2) * (a[i] >= b[i]) + ((a[i] != a[i]) | (b[i] != b[i]))
+    elif op == Op.EQ:
+        for i in range(n):
+            out[i] = np.uint8(2) * (a[i] == b[i]) + ((a[i] != a[i]) | (b[i] != b[i]))
+    else:
+        for i in range(n):
+            missing = (a[i] != a[i]) | (b[i] != b[i])
+            out[i] = 1 if missing else np.uint8(2) * (a[i] != b[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _logic(op: int, a: Truths, b: Truths, out: Truths) -> None:
+    n = len(out)
+    if op == Op.AND:
+        for i in range(n):
+            out[i] = min(a[i], b[i])
+    elif op == Op.OR:
+        for i in range(n):
+            out[i] = max(a[i], b[i])
+    elif op == Op.NOT:
+        for i in range(n):
+            out[i] = np.uint8(2) - a[i]
+    elif op == Op.SAME:
+        for i in range(n):
+            out[i] = 1 if a[i] == 1 or b[i] == 1 else np.uint8(2) * (a[i] == b[i])
+    else:
+        for i in range(n):
+            out[i] = 1 if a[i] == 1 or b[i] == 1 else np.uint8(2) * (a[i] != b[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _cross(a: Floats, b: Floats, a_last: Floats, b_last: Floats, out: Truths) -> None:
+    """``a`` crosses above ``b``: not above it a bar ago, above it now."""
+    for i in range(len(out)):
+        missing = (a[i] != a[i]) | (b[i] != b[i])
+        missing |= (a_last[i] != a_last[i]) | (b_last[i] != b_last[i])
+        crossed = (a_last[i] <= b_last[i]) & (a[i] > b[i])
+        out[i] = np.uint8(2) * crossed + missing
+
+
+@njit(cache=True, error_model="numpy")
+def _truth(a: Floats, out: Truths) -> None:
+    for i in range(len(out)):
+        out[i] = np.uint8(2) * (a[i] > 0.0) + (a[i] != a[i])
+
+
+@njit(cache=True, error_model="numpy")
+def evaluate(code: Code, F: Floats, T: Truths, lo: int, hi: int) -> None:
+    """Carry out ``code`` int64[instructions, CODE_WIDTH] over the bars ``[lo, hi)``.
+
+    ``lo`` is at least the largest number of bars any instruction reads back.
+    """
+    for k in range(len(code)):
+        op, dst, p, q, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
+        if op <= Op.NEG:
+            _arithmetic(op, F[p, lo:hi], F[q, lo:hi], F[dst, lo:hi])
+        elif op <= Op.NE:
+            _compare(op, F[p, lo:hi], F[q, lo:hi], T[dst, lo:hi])
+        elif op <= Op.DIFFERENT:
+            _logic(op, T[p, lo:hi], T[q, lo:hi], T[dst, lo:hi])
+        elif op == Op.CROSS_ABOVE:
+            _cross(
+                F[p, lo:hi], F[q, lo:hi], F[p, lo - 1 : hi - 1], F[q, lo - 1 : hi - 1],
+                T[dst, lo:hi],
+            )  # fmt: skip
+        elif op == Op.CROSS_BELOW:
+            _cross(
+                F[q, lo:hi], F[p, lo:hi], F[q, lo - 1 : hi - 1], F[p, lo - 1 : hi - 1],
+                T[dst, lo:hi],
+            )  # fmt: skip
+        elif op == Op.LOOKBACK:
+            source, out = F[p, lo - n : hi - n], F[dst, lo:hi]
+            for i in range(hi - lo):
+                out[i] = source[i]
+        elif op == Op.LOOKBACK_TRUTH:
+            before, truth = T[p, lo - n : hi - n], T[dst, lo:hi]
+            for i in range(hi - lo):
+                truth[i] = before[i]
+        else:
+            _truth(F[p, lo:hi], T[dst, lo:hi])
+
+
+@njit(cache=True)
+def last_closed(close_ms: npt.NDArray[np.int64], end: int, ts_ms: int) -> int:
+    """Index of the last of ``close_ms[:end]`` (increasing) at or before ``ts_ms``; -1 if none."""
+    lo, hi = 0, end
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if close_ms[middle] <= ts_ms:
+            lo = middle + 1
+        else:
+            hi = middle
+    return lo - 1
+
+
+@njit(cache=True)
+def hold(
+    source_close: npt.NDArray[np.int64],
+    source_end: int,
+    source: npt.NDArray[np.generic],
+    close_ms: npt.NDArray[np.int64],
+    out: npt.NDArray[np.generic],
+    lo: int,
+    hi: int,
+) -> None:
+    """``out[lo:hi]`` = the value of the last source bar closed at or before each bar's close."""
+    at = last_closed(source_close, source_end, close_ms[lo])
+    for i in range(lo, hi):
+        while at + 1 < source_end and source_close[at + 1] <= close_ms[i]:
+            at += 1
+        out[i] = source[at]
+
+
+@njit(cache=True)
+def pulse(
+    source_close: npt.NDArray[np.int64],
+    source_end: int,
+    source: Truths,
+    open_ms: npt.NDArray[np.int64],
+    close_ms: npt.NDArray[np.int64],
+    out: Truths,
+    lo: int,
+    hi: int,
+) -> None:
+    """``out[lo:hi]`` = whether the event fired on a source bar that closed within each bar, that
+    is in (open, close]. Without one it did not fire, unless the last one's truth is unknown."""
+    at = last_closed(source_close, source_end, open_ms[lo])
+    for i in range(lo, hi):
+        fired = np.uint8(1) if source[at] == 1 else np.uint8(0)
+        first = True
+        while at + 1 < source_end and source_close[at + 1] <= close_ms[i]:
+            at += 1
+            fired = source[at] if first else max(fired, source[at])
+            first = False
+        out[i] = fired
