@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from tests.oracle.brackets import Brackets
@@ -84,32 +85,47 @@ class Position:
         return floor(price) if self.side == LONG else ceil(price)
 
 
-def is_liquidated(position: Position, mark: int, value_e8: int, tiers: tuple[Tier, ...]) -> bool:
-    """ "liquidate as soon as IM + sQ(mark - E) <= Q mark m - d (in integers; ...)"; "less funding
-    shortfalls (which lower IM in the inequality, not the shown BP)" """
-    initial = position.initial_e8 - position.shortfall_e8
-    needed = maintenance_e8(tiers, position.lots * mark * value_e8)
-    return initial + position.unrealised_e8(mark, value_e8) <= needed
+@dataclass(frozen=True)
+class Exposure:
+    """What the price of liquidation hangs on: side, Q in lots, QE, and IM less shortfalls."""
+
+    side: int
+    lots: int
+    cost_e8: int
+    initial_e8: int
+
+
+def is_liquidated(held: Exposure, mark: int, value_e8: int, tiers: tuple[Tier, ...]) -> bool:
+    """ "liquidate as soon as IM + sQ(mark - E) <= Q mark m - d (in integers; ...)" """
+    worth = held.lots * mark * value_e8
+    profit = held.side * (worth - held.cost_e8)
+    return held.initial_e8 + profit <= maintenance_e8(tiers, worth)
 
 
 def liquidation_units(position: Position, value_e8: int, tiers: tuple[Tier, ...]) -> int | None:
     """ "LP is the first whole price unit at which the inequality holds"; None if no price does.
+    "funding shortfalls (which lower IM in the inequality, not the shown BP)" """
+    initial = position.initial_e8 - position.shortfall_e8
+    held = Exposure(position.side, position.lots, position.cost_e8, initial)
+    return _first_unit(held, value_e8, tiers)
 
-    A long's lies below what does not liquidate it, a short's above; the margin left over
-    maintenance moves one way with the price, so halving an interval finds the unit.
-    """
+
+@lru_cache(maxsize=1024)
+def _first_unit(held: Exposure, value_e8: int, tiers: tuple[Tier, ...]) -> int | None:
+    """A long's price lies below what does not liquidate it, a short's above; the margin left over
+    maintenance moves one way with the price, so halving an interval finds the unit. (Remembered,
+    since every step of a path asks.)"""
 
     def holds(mark: int) -> bool:
-        return is_liquidated(position, mark, value_e8, tiers)
+        return is_liquidated(held, mark, value_e8, tiers)
 
-    if position.side == LONG:
+    beyond = 1
+    if held.side == LONG:
         if not holds(1):
             return None
-        beyond = 2
         while holds(beyond):
             beyond *= 2
         return _last_true(holds, 1, beyond)
-    beyond = 1
     while not holds(beyond):
         beyond *= 2
     return 1 if holds(1) else _last_true(lambda mark: not holds(mark), 1, beyond) + 1

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -294,12 +295,15 @@ def choose_path(state: State, bar: UnitBar) -> State:
     if state.account.position is None and not state.resting():
         run_path(state, bar, LOW_FIRST)
         return state
-    other = state.fork()
+    told, state.out = state.out, []
+    other = deepcopy(state)
     run_path(state, bar, LOW_FIRST)
     run_path(other, bar, HIGH_FIRST)
     mark, value_e8 = bar.mark[3], state.units.value_e8
     if other.account.equity_e8(mark, value_e8) < state.account.equity_e8(mark, value_e8):
-        return other
+        state = other
+    told.extend(state.out)
+    state.out = told
     return state
 
 

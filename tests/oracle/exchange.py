@@ -23,15 +23,14 @@ def run(scenario: Scenario) -> list[ev.Event]:
     equity = int(Fraction(scenario.config.equity) * E8)
     state = State(scenario, units, Account(equity, equity), peak_equity_e8=equity)
     bars = [unit_bar(bar, scenario, units) for bar in scenario.bars]
-    ids = command_ids(scenario)
+    ids, decisions = command_ids(scenario), decisions_by_bar(scenario)
     for index, bar in enumerate(bars):
         state = run_bar(state, index, bar, bars[index - 1] if index else bar)
         check_invariants(state, bar.mark[3])
         if state.ended:
             break
-        decided = decisions_at(scenario, index)
-        if decided and index < len(bars) - 1:
-            decide(state, decided, ids)
+        if index in decisions and index < len(bars) - 1:
+            decide(state, decisions[index], ids)
     finish(state, bars[state.bar])
     return state.out
 
@@ -99,13 +98,18 @@ def command_ids(scenario: Scenario) -> dict[tuple[int, int], int]:
     return ids
 
 
-def decisions_at(scenario: Scenario, bar: int) -> list[tuple[int, tuple[Command, ...]]]:
-    return [(n, d.commands) for n, d in enumerate(scenario.decisions) if d.bar == bar]
+Decided = list[tuple[int, tuple[Command, ...]]]
 
 
-def decide(
-    state: State, decided: list[tuple[int, tuple[Command, ...]]], ids: dict[tuple[int, int], int]
-) -> None:
+def decisions_by_bar(scenario: Scenario) -> dict[int, Decided]:
+    """The decisions of each bar, with their places in the scenario."""
+    found: dict[int, Decided] = {}
+    for place, decision in enumerate(scenario.decisions):
+        found.setdefault(decision.bar, []).append((place, decision.commands))
+    return found
+
+
+def decide(state: State, decided: Decided, ids: dict[tuple[int, int], int]) -> None:
     """Take in what is decided at this close: "what they ask acts from the next fill bar's open. A
     command handled at bar close T is processed before any later event".
 
@@ -210,7 +214,9 @@ def thought_exits(state: State) -> State:
     own = [order.name for order in state.exits if order.arrives == arrival_bar(state)]
     if not own or state.account.position is None:
         return state
+    told, state.out = state.out, []
     copy = deepcopy(state)
+    state.out = told
     for order in [o for o in copy.exits if o.name in own]:
         position = copy.account.position
         if position is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -87,13 +86,6 @@ class State:
 
     def tell(self, event: ev.Event) -> None:
         self.out.append(event)
-
-    def fork(self) -> State:
-        """A copy with a life of its own, to try another path of a bar; told events are shared."""
-        told, self.out = self.out, []
-        copy = deepcopy(self)
-        self.out, copy.out = told, list(told)
-        return copy
 
     def resting(self) -> list[EntryOrder]:
         """Entries that have arrived and wait."""
