@@ -8,7 +8,8 @@ from math import floor
 
 from tests.oracle import events as ev
 from tests.oracle.account import Account
-from tests.oracle.bar import choose_path, close_bar, open_bar, tell_equity
+from tests.oracle.bar import choose_path, open_bar
+from tests.oracle.close import close_bar, tell_equity
 from tests.oracle.fills import after_closing, close_chunks
 from tests.oracle.numbers import E8, limit_units, slipped, trigger_units
 from tests.oracle.orders import EntryOrder, ExitOrder
