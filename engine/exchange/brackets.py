@@ -318,6 +318,15 @@ def tightens(S, P):
 
 
 @kernel
+def follows_measure(S, P):
+    """Whether the stop trails by a measure that each clock close renews."""
+    term = S[State.TERMS]
+    return P[term + Term.TRAIL_KIND] == StopKind.DISTANCE and _reached(
+        S, P, P[term + Term.AFTER_KIND], P[term + Term.AFTER_VALUE_E8]
+    )
+
+
+@kernel
 def tighten(S, P, rows, ts, measure_e8):
     """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
     the trail is a multiple of, at the last clock close, negative while unknown."""

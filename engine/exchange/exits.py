@@ -6,7 +6,7 @@ from engine.exchange.account import close_lots, closing_share, order_row, slippe
 from engine.exchange.book import NO_SLOT, accept, end, new_slot, send
 from engine.exchange.brackets import after_close
 from engine.exchange.codes import Liquidity, OrderKind, OrderState, Reason, Refusal
-from engine.exchange.events import order_event
+from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8, free_balance, unrealised
 from engine.exchange.rounding import mul_div_floor
@@ -102,7 +102,7 @@ def close_at_end(S, P, rows, ts, close):
     """End of data: the open position is closed at the last close, taker, with slippage."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
-    order_event(S, rows, ts, order, OrderKind.END_OF_DATA, 0, OrderState.NEW, lots, -1, -1, -1)
+    forced_order(S, rows, ts, order, OrderKind.END_OF_DATA, lots)
     fill = slipped(close, -side, P[Param.SLIPPAGE_E7])
     close_lots(
         S, P, rows, ts, order, lots, fill, close, Liquidity.TAKER, Reason.END_OF_DATA, -1, True
@@ -111,4 +111,5 @@ def close_at_end(S, P, rows, ts, close):
         S, rows, order, S[State.TRADE_ID], OrderKind.END_OF_DATA, -side, lots, close, -1, ts, ts,
         -1, ts,
     )  # fmt: skip
+    forced_filled(S, rows, ts, order, OrderKind.END_OF_DATA, lots)
     after_close(S, rows, ts, side, lots, Reason.END_OF_DATA)

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
-from engine.exchange.brackets import NONE, WAITING, tighten, tightens
+from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
 from engine.exchange.guards import after_bar, entry_allowed, guarded
@@ -131,6 +131,18 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
         if S[State.SIDE] * (extreme - S[State.EXTREME_UNITS]) > 0:
             S[State.EXTREME_UNITS] = extreme
     return end
+
+
+@kernel
+def _until_tighter(S, P, high, low, base_index, at, end, j):
+    """Where a stretch from ``at`` must end because the stop can move at that bar's close: with the
+    first new peak, or, under a trail by a measure, with the next clock close."""
+    if follows_measure(S, P) and j < len(base_index):
+        end = min(end, base_index[j] + 1)
+    peak = S[State.EXTREME_UNITS]
+    if S[State.SIDE] > 0:
+        return min(end, _first_beyond(high, low, -FAR, peak + 1, at, end) + 1)
+    return min(end, _first_beyond(high, low, peak - 1, FAR, at, end) + 1)
 
 
 @kernel
@@ -362,17 +374,22 @@ def step_block(
                         end = base_index[due] + 1
                     tight = side != 0 and tightens(S, P)
                     if tight:
-                        end = at + 1
+                        end = _until_tighter(S, P, high, low, base_index, at, end, j)
+                        if S[State.EVENTS] == 1:
+                            end = at + 1
                     end = _first_touch(
                         S, high, low, mark_high, mark_low, index_high, index_low, at, end
                     )
             if end > at:
                 if tight:
+                    stop = S[State.STOP_UNITS]
+                    last = bar_at(base_index, end - 2, j)
                     tighten(
-                        S, P, rows, close_of[at],
-                        _trail_measure(S, base_index, measures, scales, at, j),
+                        S, P, rows, close_of[end - 1],
+                        _trail_measure(S, base_index, measures, scales, end - 1, last),
                     )  # fmt: skip
-                    find_nearest(S, P)
+                    if S[State.STOP_UNITS] != stop:
+                        find_nearest(S, P)
                 j, at, fell = stretch(
                     S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
                 )

@@ -15,7 +15,7 @@ from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH, RESTING, cancel_brackets, fire_stop, fire_target
 from engine.exchange.codes import OrderKind, OrderState, Reason, Source, Status
 from engine.exchange.entries import limit_fills, trigger_fires
-from engine.exchange.events import order_event
+from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.margin import liquidation_bounds
 from engine.kernel import kernel
@@ -155,12 +155,13 @@ def _liquidated(S, P, rows, ts, mark):
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
-    order_event(S, rows, ts, order, OrderKind.LIQUIDATION, 0, OrderState.NEW, lots, -1, -1, -1)
+    forced_order(S, rows, ts, order, OrderKind.LIQUIDATION, lots)
     liquidate(S, P, rows, ts, order, mark)
     order_row(
         S, rows, order, S[State.TRADE_ID], OrderKind.LIQUIDATION, -side, lots, mark, -1, ts, ts, -1,
         ts,
     )  # fmt: skip
+    forced_filled(S, rows, ts, order, OrderKind.LIQUIDATION, lots)
     cancel_brackets(S, rows, ts, side, lots, Reason.LIQUIDATION)
     S[State.STATUS] = Status.STOPPED_LIQUIDATED
 
