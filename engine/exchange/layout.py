@@ -107,10 +107,11 @@ class State(IntEnum):
     TRADE_DAY = 98
     DAY_TRADES = 99
     CLOSED_CLOCK = 100
-    EVENTS = 101
+    STOPPED_MS = 101
+    EVENTS = 102
     # rows written to the current segment, one counter for each table
-    ROWS = 102
-    SLOTS = 108
+    ROWS = 103
+    SLOTS = 109
 
 
 class Slot(IntEnum):
