@@ -49,9 +49,12 @@ class _Table:
         self._arrays: list[pa.Array] = []
 
     def add(self, name: str, unit: str, values: Any) -> None:
-        """A number column; NaN in a float column is null: not there."""
-        array = pa.array(values, from_pandas=True)
-        self._put(name, array, unit)
+        """A number column without a missing value."""
+        self._put(name, pa.array(values), unit)
+
+    def missing(self, name: str, unit: str, values: Float64) -> None:
+        """A float column in which NaN is null: not there."""
+        self._put(name, pa.array(values, from_pandas=True), unit)
 
     def optional(self, name: str, unit: str, values: Int64, there: npt.NDArray[np.bool_]) -> None:
         """An integer column that is null where ``there`` is false."""
@@ -130,14 +133,14 @@ def orders_table(rows: Int64, ledger: Ledger, ids: RuleIds) -> pa.Table:
         ("reference_price", OrderRow.REFERENCE_UNITS),
         ("price", OrderRow.PRICE_UNITS),
     ):
-        table.add(name, "usdt", ledger.price(column[at]))
+        table.missing(name, "usdt", ledger.price(column[at]))
         table.optional(f"{name}_e8", "usdt*1e-8", column[at] * ledger.price_e8, column[at] >= 0)
     table.text("type", _words(OrderType), column[OrderRow.TYPE])
     table.text("tif", _words(TimeInForce), column[OrderRow.TIF])
     table.add("filled_qty", "base", ledger.qty(column[OrderRow.FILLED_LOTS]))
     table.add("filled_lots", "lots", column[OrderRow.FILLED_LOTS])
     trigger = column[OrderRow.TRIGGER_UNITS]
-    table.add("trigger_price", "usdt", ledger.price(trigger))
+    table.missing("trigger_price", "usdt", ledger.price(trigger))
     table.optional("trigger_price_e8", "usdt*1e-8", trigger * ledger.price_e8, trigger >= 0)
     for name in ("new_ms", "accepted_ms", "triggered_ms", "done_ms"):
         times = column[OrderRow[name.upper()]]
@@ -213,8 +216,8 @@ def trades_table(rows: Int64, ledger: Ledger, symbol: str, ids: RuleIds) -> pa.T
     table.add("mfe_pct", "pct", np.maximum(0.0, 100.0 * side * (with_us - entry) / entry))
     risk = column[TradeRow.RISK_E8].astype(np.float64)
     risk[risk <= 0] = np.nan
-    table.add("r", "R", gross / risk)
-    table.add("r_net", "R", net / risk)
+    table.missing("r", "R", gross / risk)
+    table.missing("r_net", "R", net / risk)
     words, starts = _rule_words(ids)
     for name, at, kinds in (
         ("entry_rule", TradeRow.ENTRY_RULE, (2, 3)),
@@ -241,10 +244,10 @@ def ledger_table(rows: Int64, ledger: Ledger) -> pa.Table:
         ident = column[LedgerRow[name.upper()]]
         table.optional(name, "id", ident, ident >= 0)
     table.add("qty_lots", "lots", column[LedgerRow.LOTS])
-    table.add("price", "usdt", ledger.price(column[LedgerRow.PRICE_UNITS]))
+    table.missing("price", "usdt", ledger.price(column[LedgerRow.PRICE_UNITS]))
     rate = column[LedgerRow.RATE_E8]
     is_funding = column[LedgerRow.KIND] == LedgerKind.FUNDING
-    table.add("rate", "fraction", np.where(is_funding, rate / E8, np.nan))
+    table.missing("rate", "fraction", np.where(is_funding, rate / E8, np.nan))
     table.optional("rate_e8", "fraction*1e-8", rate, is_funding)
     return table.build()
 
@@ -270,7 +273,7 @@ def events_table(rows: Int64, ledger: Ledger) -> pa.Table:
     table.optional("level", "count", level, level > 0)
     table.optional("qty_lots", "lots", column[EventRow.LOTS], of_order)
     for name, at in (("price", EventRow.PRICE_UNITS), ("trigger_price", EventRow.TRIGGER_UNITS)):
-        table.add(name, "usdt", ledger.price(column[at]))
+        table.missing(name, "usdt", ledger.price(column[at]))
         table.optional(f"{name}_e8", "usdt*1e-8", column[at] * ledger.price_e8, column[at] >= 0)
     causes, movers = _words(Cause), _words(Moved)
     words = [*causes, *movers, None]

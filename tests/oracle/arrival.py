@@ -27,7 +27,7 @@ def only_reduces(state: State, order: EntryOrder) -> bool:
 def closes_fully(state: State, order: EntryOrder) -> bool:
     """ "Minimums do not apply to full closes"; "a full close includes an opposite entry of exactly
     the position's size" """
-    return order.left == opposite_lots(state, order.side)
+    return 0 < opposite_lots(state, order.side) == order.left
 
 
 def takes_on_arrival(state: State, order: EntryOrder) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 
 from tests.oracle import events as ev
@@ -308,7 +309,7 @@ def run_path(state: State, bar: UnitBar, points: tuple[int, int, int, int]) -> N
     series = {"last": bar.last, "mark": bar.mark, "index": bar.index}
     corners = [{name: ohlc[point] for name, ohlc in series.items()} for point in points]
     follow_peak(state)
-    for start, end in zip(corners, corners[1:], strict=False):
+    for start, end in pairwise(corners):
         if not state.ended:
             run_leg(state, start, end)
 

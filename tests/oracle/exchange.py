@@ -78,9 +78,7 @@ def check_invariants(state: State, mark: int) -> None:
     assert all(reserve >= 0 for reserve in account.reserves_e8.values())
     assert set(account.reserves_e8) <= {order.id for order in state.resting()}
     if position is None:
-        assert all(order.state == "new" and order.lots is None for order in state.exits) or (
-            not state.exits
-        )
+        assert not state.exits
     else:
         assert position.lots > 0
         assert position.margin_e8 >= 0

@@ -228,7 +228,7 @@ def place_brackets(state: State, order: EntryOrder) -> None:
 
 def judge_targets(state: State) -> None:
     """ "limit or target that is marketable when it becomes active (arrival, or a delayed
-    bracket) | fills at that open, taker"; "fills at the price at that moment, equality counting" """
+    bracket) | fills at that open, taker"; "... at the price at that moment, equality counting" """
     position = state.account.position
     assert position is not None
     for target in position.brackets.targets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 
 from tests.oracle.numbers import E8
@@ -67,7 +68,7 @@ def check_tiers(tiers: tuple[Tier, ...]) -> None:
         raise ScenarioError("an instrument needs risk tiers")
     if tiers[0].deduction != 0:
         raise ScenarioError("the first tier deducts something")
-    for lower, upper in zip(tiers, tiers[1:], strict=False):
+    for lower, upper in pairwise(tiers):
         owed = Fraction(lower.deduction) + Fraction(lower.cap) * (upper.rate - lower.rate)
         if Fraction(upper.deduction) != owed:
             raise ScenarioError(f"tier deduction {upper.deduction} should be {owed}")

@@ -35,9 +35,12 @@ class IllegalTransitionError(RuntimeError):
 
 @dataclass
 class EntryOrder:
-    """An entry: ``lots`` is its whole quantity, ``left`` what is not filled yet. ``price``
-    and ``trigger`` are rounded to ticks; ``reference`` is the signal close, the limit or the trigger. ``arrives`` is the fill bar
-    at whose open it arrives, ``last_clock_bar`` the clock bar at whose close it expires."""
+    """An entry: ``lots`` is its whole quantity, ``left`` what is not filled yet.
+
+    ``price`` and ``trigger`` are rounded to ticks; ``reference`` is the signal close, the limit or
+    the trigger. ``arrives`` is the fill bar at whose open it arrives, ``last_clock_bar`` the clock
+    bar at whose close it expires.
+    """
 
     id: int
     entry: Entry

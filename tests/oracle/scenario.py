@@ -176,11 +176,13 @@ class Scenario(Fixed):
     def decimals(self) -> int:
         """ "Prices are int32 units of 10^-k, k = the most decimals of tick, mark and index series"
 
-        Choice: the last series too, where it has more (on the venue it lies on ticks).
+        Choice: the last series too, where it has more (on the venue it lies on ticks); and the
+        mark series only where it is used.
         """
         values = [self.instrument.tick_size]
         for bar in self.bars:
-            for series in (bar.last, bar.mark, bar.index):
+            mark = bar.mark if self.config.mark == "series" else None
+            for series in (bar.last, mark, bar.index):
                 values.extend(series or ())
         return max(decimals_of(value) for value in values)
 

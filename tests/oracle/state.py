@@ -11,7 +11,7 @@ from tests.oracle.account import Account, liquidation_units
 from tests.oracle.brackets import TargetOrder
 from tests.oracle.numbers import E8
 from tests.oracle.orders import NEXT_STATES, EntryOrder, ExitOrder, IllegalTransitionError
-from tests.oracle.scenario import Bar, Scenario
+from tests.oracle.scenario import OHLC, Bar, Scenario
 
 Price = Fraction | int
 
@@ -49,14 +49,17 @@ class UnitBar:
 def unit_bar(bar: Bar, scenario: Scenario, units: Units) -> UnitBar:
     """ "otherwise refuse, or `mark=last`" """
     mark = bar.last if scenario.config.mark == "last" or bar.mark is None else bar.mark
-    o, h, low, c = ([int(price * units.scale) for price in s] for s in zip(*_series(bar, mark)))
-    last, marks, index = zip(o, h, low, c, strict=True)
-    volume = Fraction(bar.volume) / Fraction(scenario.instrument.qty_step)
-    return UnitBar(last, marks, index, volume)
+    return UnitBar(
+        last=_in_units(bar.last, units),
+        mark=_in_units(mark, units),
+        index=_in_units(bar.index or bar.last, units),
+        volume_lots=Fraction(bar.volume) / Fraction(scenario.instrument.qty_step),
+    )
 
 
-def _series(bar: Bar, mark: tuple) -> tuple:
-    return bar.last, mark, bar.index or bar.last
+def _in_units(series: OHLC, units: Units) -> tuple[int, int, int, int]:
+    o, h, low, c = (int(price * units.scale) for price in series)
+    return o, h, low, c
 
 
 @dataclass

@@ -8,8 +8,6 @@ from math import ceil, floor
 from typing import Any
 
 import numpy as np
-from tests.oracle import events as ev
-from tests.oracle import scenario as sc
 
 from engine.config import RunConfig
 from engine.exchange.book import cancel, new_slot, send
@@ -49,13 +47,15 @@ from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
 from engine.features.evaluation import ClockBlock, PositionRules
 from engine.measures import Measure
+from tests.oracle import events as ev
+from tests.oracle import scenario as sc
 
 E8 = 10**8
 ENTRY_TYPES = {
     "market": OrderType.MARKET,
     "limit": OrderType.LIMIT,
     "stop": OrderType.STOP,
-    "stop_limit": OrderType.STOP_LIMIT,
+    "stop-limit": OrderType.STOP_LIMIT,
 }
 TIFS = {
     "GTC": TimeInForce.GTC,
@@ -98,7 +98,7 @@ NO_RULES = PositionRules(
 
 
 #: Words of the oracle that differ from ours.
-WORDS = {"rule": "cancelled", "exit_rule": "exit"}
+WORDS = {"rule": "cancelled", "exit_rule": "exit", "post_only": "POST_ONLY_WOULD_TAKE"}
 #: Of brackets the oracle tells how they end; of orders that are sent, everything.
 BRACKET_ENDS = (OrderState.FILLED, OrderState.CANCELLED)
 SENT = (OrderKind.ENTRY, OrderKind.EXIT)

@@ -1,0 +1,198 @@
+"""The rows of the table: each measures two things side by side and gives their ratio."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import data
+from benchmarks.workers import ROOT, Worker
+
+RESULTS = ROOT / "benchmarks" / "results"
+CASES = {"W1": (2.0, 4.0), "W1b": (0.3, 0.6)}
+PEERS = ("vectorbt with equity", "vectorbt", "backtesting.py")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: ``value`` in ``unit``; ``goal`` and ``bound`` as performance goals state them,
+    both meant as at least when ``more_is_better``, else as at most. None: told, not judged."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    bound: float | None = None
+    more_is_better: bool = True
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """``goal``, ``ok`` (within the bound), ``below`` or nothing."""
+        if self.bound is None:
+            return ""
+        sign = 1 if self.more_is_better else -1
+        if self.goal is not None and sign * self.value >= sign * self.goal:
+            return "goal"
+        return "ok" if sign * self.value >= sign * self.bound else "below"
+
+
+def against_peers(rounds: int) -> Iterator[Row]:
+    """Whole backtests of one year, in alternation; the best of ``rounds`` each."""
+    file = data.write(RESULTS, data.YEAR_BARS)
+    goals = {
+        ("W1", "vectorbt with equity"): (15, 6),
+        ("W1b", "vectorbt with equity"): (12, 5),
+        ("W1", "backtesting.py"): (400, 133),
+        ("W1b", "backtesting.py"): (400, 133),
+    }
+    for case, (stop_pct, target_pct) in CASES.items():
+        workers = [Worker.start(e, file, stop_pct, target_pct) for e in ("lockstep", *PEERS)]
+        for worker in workers:
+            worker.run()  # compiled and warm
+        best = {worker.engine: float("inf") for worker in workers}
+        trades: dict[str, float] = {}
+        for turn in range(rounds):
+            for worker in workers[turn % 2 :] + workers[: turn % 2]:
+                if worker.engine == "backtesting.py" and turn >= 2:
+                    continue
+                told = worker.run()
+                best[worker.engine] = min(best[worker.engine], told["seconds"])
+                trades[worker.engine] = told["trades"]
+        peaks = {worker.engine: worker.stop() for worker in workers}
+        ours = best["lockstep"]
+        for peer in PEERS:
+            goal, bound = goals.get((case, peer), (None, None))
+            note = f"trades {trades['lockstep']:.0f} / {trades[peer]:.0f}"
+            yield Row(f"{case}: times faster than {peer}", best[peer] / ours, "x", goal, bound,
+                      note=note)  # fmt: skip
+        yield Row(f"{case}: whole run, all tables built", 1e9 * ours / data.YEAR_BARS, "ns/bar")
+        yield Row(f"{case}: peak memory over vectorbt's",
+                  peaks["lockstep"] / peaks["vectorbt with equity"], "x", 0.4, 0.5,
+                  more_is_better=False, note=f"{peaks['lockstep']:.0f} MB")  # fmt: skip
+
+
+def growth(rounds: int) -> Iterator[Row]:
+    """Time per bar as the data grows."""
+    per_bar: dict[int, float] = {}
+    for count in (10_000, 100_000, data.YEAR_BARS, 5 * data.YEAR_BARS):
+        worker = Worker.start("lockstep", data.write(RESULTS, count), *CASES["W1"])
+        worker.run()
+        per_bar[count] = min(worker.run()["seconds"] for _ in range(rounds)) / count
+        worker.stop()
+    yield Row("time per bar, five years over one", per_bar[5 * data.YEAR_BARS]
+              / per_bar[data.YEAR_BARS], "x", 1.3, 2, more_is_better=False)  # fmt: skip
+    yield Row("time per bar, five years over 100,000 bars", per_bar[5 * data.YEAR_BARS]
+              / per_bar[100_000], "x", more_is_better=False)  # fmt: skip
+
+
+FIVE = {
+    "sma": {"length": 50}, "ema": {"length": 50}, "rsi": {"length": 14}, "atr": {"length": 14},
+    "bbands": {"length": 20},
+}  # fmt: skip
+
+
+def five_indicators(rounds: int) -> Iterator[Row]:
+    """A batch of five indicators over 2.63 million bars against TA-Lib, in this process."""
+    import talib
+
+    from engine import indicators
+
+    columns = data.bars(5 * data.YEAR_BARS)
+    close, high, low = columns["close"], columns["high"], columns["low"]
+
+    def ours() -> None:
+        for name, params in FIVE.items():
+            needs = {"close": close} if name != "atr" else columns
+            indicators.compute(name, needs, **params)
+
+    def peer() -> None:
+        talib.SMA(close, 50)
+        talib.EMA(close, 50)
+        talib.RSI(close, 14)
+        talib.ATR(high, low, close, 14)
+        talib.BBANDS(close, 20)
+
+    yield Row("five indicators, over TA-Lib's time", _ratio(ours, peer, rounds), "x", 0.7, 1.3,
+              more_is_better=False)  # fmt: skip
+
+
+def _ratio(ours: Callable[[], None], peer: Callable[[], None], rounds: int) -> float:
+    best = [float("inf"), float("inf")]
+    for _ in range(rounds + 1):
+        for k, run in enumerate((ours, peer)):
+            began = time.perf_counter()
+            run()
+            best[k] = min(best[k], time.perf_counter() - began)
+    return best[0] / best[1]
+
+
+def one_bar() -> Iterator[Row]:
+    """One closed bar through the engine, as live advances it."""
+    from engine import Bars, Engine, Instrument, load_play
+
+    bars = Bars(**data.bars(26_000))
+    engine = Engine(load_play(ROOT / "plays" / "ema_pullback.yml"), Instrument.default("BTCUSDT"))
+    engine.advance(bars[slice(0, 20_000)])
+    times = []
+    for i in range(20_000, len(bars)):
+        one = bars[slice(i, i + 1)]
+        began = time.perf_counter()
+        engine.advance(one)
+        times.append(time.perf_counter() - began)
+    yield Row("one bar through the engine, 99th of 100", float(np.percentile(times, 99)) * 1e3,
+              "ms", 0.1, 1, more_is_better=False)  # fmt: skip
+
+
+FIRST_RESULT = """
+import numpy as np
+from benchmarks import data
+from benchmarks.workers import lockstep
+lockstep(data.bars(20_000), 2, 4)()
+"""
+
+
+def starts(rounds: int) -> Iterator[Row]:
+    """Fresh processes: the help, a play's check, a first result, and one that compiles."""
+    commands = {
+        "lockstep --help": (["-m", "flows.cli", "--help"], 0.25, 0.5),
+        "lockstep play check": (["-m", "flows.cli", "play", "check", "plays/ema_pullback.yml"],
+                                0.6, 1.5),
+        "first result in a fresh process": (["-c", FIRST_RESULT], 1.2, 2.5),
+    }  # fmt: skip
+    for name, (arguments, goal, bound) in commands.items():
+        seconds = min(_process(arguments) for _ in range(rounds))
+        yield Row(name, seconds, "s", goal, bound, more_is_better=False)
+    with tempfile.TemporaryDirectory() as cache:
+        seconds = _process(["-c", FIRST_RESULT], NUMBA_CACHE_DIR=cache)
+    yield Row("cold compile, once a machine", seconds, "s", 20, 60, more_is_better=False)
+
+
+def _process(arguments: list[str], **changed: str) -> float:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **changed}
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=True,
+                   stdout=subprocess.DEVNULL)  # fmt: skip
+    return time.perf_counter() - began
+
+
+def all_rows(rounds: int) -> Iterator[Row]:
+    """Every row, in the order of the table."""
+    yield from against_peers(rounds)
+    yield from growth(rounds)
+    yield from five_indicators(rounds)
+    yield from one_bar()
+    yield from starts(rounds)
+
+
+def results_file() -> Path:
+    """Where a run's figures are written."""
+    return RESULTS / f"figures-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"

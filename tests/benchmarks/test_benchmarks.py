@@ -1,0 +1,46 @@
+"""The benchmarks run: our side of them, on little data, without a time asserted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import data
+from benchmarks.rows import Row
+from benchmarks.workers import Worker
+
+
+def test_our_side_answers_alike_every_time(tmp_path: Path):
+    worker = Worker.start("lockstep", data.write(tmp_path, 20_000), 2.0, 4.0)
+    first, second = worker.run(), worker.run()
+    assert first["trades"] == second["trades"] > 10
+    assert first["seconds"] > 0
+    assert worker.stop() > 0
+
+
+def test_the_bars_are_possible_and_the_same_every_time():
+    one, two = data.bars(5_000), data.bars(5_000)
+    assert all((one[name] == two[name]).all() for name in one)
+    assert (one["open"][1:] == one["close"][:-1]).all()
+    assert (one["low"] <= one["close"]).all()
+    assert (one["high"] >= one["open"]).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "verdict"),
+    [(16, True, "goal"), (8, True, "ok"), (5, True, "below"), (5, False, "goal"),
+     (8, False, "below")],
+)  # fmt: skip
+def test_a_figure_is_judged_by_goal_and_bound(value: float, more: bool, verdict: str):
+    goal, bound = (15, 6) if more else (6, 7)
+    assert Row("x", value, "x", goal, bound, more_is_better=more).verdict == verdict
+
+
+def test_the_peers_lock_is_pinned_by_hash_and_names_no_address():
+    text = (Path(__file__).resolve().parents[2] / "benchmarks" / "requirements.lock").read_text()
+    assert not re.search(r"https?:|--index|--find-links", text)
+    pins = re.findall(r"^[a-z0-9][\w.-]*==\S+ \\$", text, re.M | re.I)
+    assert len(pins) > 30
+    assert {"vectorbt==1.2.0 \\", "backtesting==0.6.6 \\"} <= set(pins)
