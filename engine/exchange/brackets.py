@@ -190,16 +190,19 @@ def scale_down(S, rows, ts, side):
     for k in range(S[State.TARGET_COUNT]):
         total += S[State.TARGET_LOTS + k]
     excess = total - S[State.LOTS]
+    left, count = S[State.TARGET_COUNT], S[State.TARGET_COUNT]
     while excess > 0:
-        k = S[State.TARGET_COUNT] - 1
-        lots = S[State.TARGET_LOTS + k]
+        lots = S[State.TARGET_LOTS + left - 1]
         if lots > excess:
-            S[State.TARGET_LOTS + k] = lots - excess
-            return
+            S[State.TARGET_LOTS + left - 1] = lots - excess
+            break
+        left -= 1
+        excess -= lots
+    for k in range(left, count):
+        lots = S[State.TARGET_LOTS + k]
         at = _target_row(S, rows, ts, k, side, lots, S[State.TARGET_UNITS + k], -1)
         _cancelled(S, rows, ts, at, S[State.TARGET_LEVEL + k], Cause.REDUCED)
-        S[State.TARGET_COUNT] = k
-        excess -= lots
+    S[State.TARGET_COUNT] = left
 
 
 @kernel

@@ -100,6 +100,25 @@ def _lacks_margin(S, P, slot, opening, price):
 
 
 @kernel
+def _lacks_for_part(S, P, slot, price):
+    """As :func:`_lacks_margin` where the bar's volume lets only a part fill at ``price``: the rest
+    of a limit that goes on needs its cost at the limit."""
+    side, lots = S[slot + Slot.SIDE], S[slot + Slot.LOTS]
+    part = _available(S, P, slot)
+    closing = _closing_lots(S, side, lots)
+    at_once = part - min(part, closing)
+    later = lots - closing - at_once
+    if float(lots) * max(price, S[slot + Slot.LIMIT_UNITS]) * P[Param.VALUE_E8] > _LARGEST_E8:
+        return True
+    leverage, value = P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2], P[Param.VALUE_E8]
+    cost = order_cost(P, side, at_once * price * value, leverage) if at_once > 0 else 0
+    goes_on = S[slot + Slot.TYPE] == OrderType.LIMIT and S[slot + Slot.TIF] == TimeInForce.GTC
+    if goes_on and later > 0:
+        cost += order_cost(P, side, later * S[slot + Slot.LIMIT_UNITS] * value, leverage)
+    return cost > 0 and cost > free_balance(S)
+
+
+@kernel
 def _facts_refusal(S, P, slot, closing, opening, reference, mark):
     """Quantity, notional, leverage and tier."""
     side, lots, term = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TERMS]
@@ -175,7 +194,10 @@ def entry_arrives(S, P, rows, B, W, ts, slot):
             price = slipped(P, now, side, P[Param.SLIPPAGE_E7])
         elif takes:
             price = _bounded(P, W, limit, side)
-        if _lacks_margin(S, P, slot, opening, price):
+        if takes and P[Param.PARTICIPATION] == 1:
+            if _lacks_for_part(S, P, slot, price):
+                refusal = Refusal.INSUFFICIENT_MARGIN
+        elif _lacks_margin(S, P, slot, opening, price):
             refusal = Refusal.INSUFFICIENT_MARGIN
     if refusal != Refusal.NONE:
         end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
@@ -186,10 +208,13 @@ def entry_arrives(S, P, rows, B, W, ts, slot):
         return
     if kind == OrderType.LIMIT and _taken_or_cancelled(S, P, rows, W, ts, slot, now):
         return
+    left = lots - S[slot + Slot.FILLED_LOTS]
+    opening = left - _closing_lots(S, side, left)
     if opening > 0:
         reserve = order_cost(
-            P, side, opening * price * P[Param.VALUE_E8], P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2]
-        )
+            P, side, opening * reference * P[Param.VALUE_E8],
+            P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
+        )  # fmt: skip
         S[slot + Slot.RESERVE_E8] = reserve
         S[State.RESERVED_E8] += reserve
     if kind >= OrderType.STOP:

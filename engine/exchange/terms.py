@@ -233,7 +233,6 @@ class _PlayTerms:
             Term.STOP_VALUE_E8: self._value(risk.stop, "stop"),
             Term.STOP_SOURCE: source,
             Term.TARGET_COUNT: len(risk.targets),
-            Term.TARGET_SOURCE: source,
         }
         self._measured(risk.stop, Measure.STOP_LONG, Measure.STOP_SHORT, -1)
         for k, target in enumerate(risk.targets):
@@ -241,6 +240,7 @@ class _PlayTerms:
             cells[Term.TARGET_VALUE_E8 + k] = self._value(target, "target")
             cells[Term.TARGET_CLOSE_E8 + k] = exact(target.close_pct / 100, E8, "close")
             cells[Term.TARGET_IS_MARKET + k] = target.order == "market"
+            cells[Term.TARGET_SOURCE + k] = source
             self._measured(target, Measure.TARGET_LONG + k, Measure.TARGET_SHORT + k, 1)
         if risk.trail is not None:
             cells[Term.TRAIL_KIND] = _STOP_KINDS[risk.trail.kind]

@@ -96,7 +96,7 @@ def _target_meets(S, P, W, k, side, term):
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
     if S[State.TARGET_IS_MARKET + k] == 1:
-        series = P[term + Term.TARGET_SOURCE]
+        series = P[term + Term.TARGET_SOURCE + S[State.TARGET_LEVEL + k] - 1]
     if S[State.BRACKETS] == FRESH and _holds(W, series, S[State.TARGET_UNITS + k], side < 0):
         return W[AT], W[OF]
     return _meets(W, series, S[State.TARGET_TRIGGER_UNITS + k], side < 0)

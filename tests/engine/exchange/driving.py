@@ -235,7 +235,7 @@ class Driven:
             term[Term.TARGET_VALUE_E8 + k] = self._value(target)
             term[Term.TARGET_CLOSE_E8 + k] = whole(close)
             term[Term.TARGET_IS_MARKET + k] = target.order == "market"
-            term[Term.TARGET_SOURCE] = SOURCES[target.by]
+            term[Term.TARGET_SOURCE + k] = SOURCES[target.by]
         if entry.trail is not None:
             term[Term.TRAIL_KIND] = STOPS[entry.trail.kind]
             term[Term.TRAIL_VALUE_E8] = self._value(entry.trail)
@@ -326,23 +326,28 @@ class Driven:
         """Carry out a decision's commands; exits first, as sizes see them."""
         S, P, rows = self.exchange.state, self.params, self.exchange._rows
         ts = self.scenario.open_ms(decision.bar + 1)
+        numbered = []
         for command in decision.commands:
+            number += not isinstance(command, sc.Cancel)
+            numbered.append((number, command))
+        for at, command in numbered:
+            if isinstance(command, sc.Exit) and S[State.SIDE] != 0:
+                close = E8 if command.close is None else whole(command.close)
+                slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
+                self._know(at, int(S[slot + Slot.ID]))
+        for at, command in numbered:
             if isinstance(command, sc.Cancel):
                 if command.order in self.ids:
                     cancel(S, rows, ts, self.ids[command.order], Cause.RULE)
-                continue
-            number += 1
-            if isinstance(command, sc.Exit) and S[State.SIDE] == 0:
-                continue
-            if isinstance(command, sc.Exit):
-                close = E8 if command.close is None else whole(command.close)
-                slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
-                self.ids[number] = int(S[slot + Slot.ID])
-            else:
-                self.ids[number] = self._enter(len(entries), command, decision.bar, ts)
-                entries.append(number)
-            self._names[self.ids[number]] = str(number)
+            elif isinstance(command, sc.Entry):
+                self._know(at, self._enter(len(entries), command, decision.bar, ts))
+                entries.append(at)
         return number
+
+    def _know(self, number: int, order: int) -> None:
+        """Command ``number`` of the scenario is our ``order``."""
+        self.ids[number] = order
+        self._names[order] = str(number)
 
     # -- the run ------------------------------------------------------------------------------
 
@@ -434,7 +439,7 @@ class Driven:
         kind = OrderKind(row[EventRow.ORDER_KIND])
         if kind in BRACKETS:
             if row[EventRow.STATE] == OrderState.CANCELLED:
-                lots, cause = 0, "position_closed" if cause != "reduced" else cause
+                lots, cause = 0, "scaled_down" if cause == "reduced" else "position_closed"
             limit = None if kind is OrderKind.STOP else limit
         if kind is OrderKind.EXIT and row[EventRow.STATE] == OrderState.CANCELLED:
             cause = "position_closed"
