@@ -26,7 +26,7 @@ from engine.bars import Bars, check_bars
 from engine.canonical import hash_table, hash_value, merkle_root
 from engine.config import RunConfig
 from engine.dataset import Dataset
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, EngineError
 from engine.exchange.codes import OrderState, Refusal
 from engine.exchange.instrument import MAX_LOTS, Instrument
 from engine.exchange.layout import DecisionRow, FillRow, OrderRow, State, Table, TradeRow
@@ -94,6 +94,13 @@ class Result:
         return tables.equity_table(self._raw.points, self._raw.ledger_units)
 
     @cached_property
+    def events(self) -> pa.Table:
+        """The event stream; EngineError unless the run was told to write it."""
+        if not len(self._raw.events):
+            raise EngineError("this run has no event stream", hint="run_backtest(..., events=True)")
+        return tables.events_table(self._raw.events, self._raw.ledger_units)
+
+    @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """The metrics table."""
         return compute_metrics(self._raw.facts(self.trades))
@@ -119,6 +126,7 @@ class _Raw:
     trades: Int64
     ledger: Int64
     decisions: Int64
+    events: Int64
     points: Int64
     state: Int64
     names: tuple[str, ...]
@@ -186,11 +194,13 @@ def run_backtest(
     config: RunConfig,
     *,
     block_bars: int = CAPACITY,
+    events: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Run ``play`` over ``dataset`` (see there) as ``config`` says.
 
     ``block_bars``: fill bars computed at a time; the result does not depend on it.
+    ``events``: write the event stream too (:attr:`Result.events`); nothing else changes.
     ``progress(done, total)`` counts fill bars. Raises ConfigError for what does not fit together
     or is not built, DataError or BarsError for bars that cannot be run over.
     """
@@ -223,6 +233,7 @@ def run_backtest(
         volume_lots=_fillable(bars, config, instrument),
     )
     exchange.open_account(int(config.equity * tables.E8), dataset.since_ms)
+    exchange.state[State.EVENTS] = events
     values = []
     for lo in range(begin, len(bars), block_bars):
         hi = min(lo + block_bars, len(bars))
@@ -239,6 +250,7 @@ def run_backtest(
         trades=exchange.rows(Table.TRADES),
         ledger=exchange.rows(Table.LEDGER),
         decisions=exchange.rows(Table.DECISIONS),
+        events=exchange.rows(Table.EVENTS),
         points=exchange.points[:, : exchange.point_count],
         state=exchange.state.copy(),
         names=names,

@@ -58,7 +58,7 @@ def size_lots(
         if equity_e8 <= 0:
             return 0
         if distance == 0:
-            return cap
+            return 0
         return min(mul_div_floor(equity_e8, amount, _E8) // (distance * value_e8), cap)
     if kind == _MARGIN:
         cap = cap_lots(free_e8, price, value_e8, side, leverage_e2, fee_e7)

@@ -17,15 +17,19 @@ import pyarrow as pa
 
 from engine.exchange.codes import (
     Cause,
+    EventKind,
     LedgerKind,
     Liquidity,
+    Moved,
     OrderKind,
     OrderState,
+    OrderType,
     Reason,
     Refusal,
+    TimeInForce,
 )
 from engine.exchange.instrument import Scale
-from engine.exchange.layout import FillRow, LedgerRow, OrderRow, TradeRow
+from engine.exchange.layout import EventRow, FillRow, LedgerRow, OrderRow, TradeRow
 from engine.rules import action_name
 
 Int64 = npt.NDArray[np.int64]
@@ -131,6 +135,13 @@ def orders_table(rows: Int64, ledger: Ledger, ids: RuleIds) -> pa.Table:
     ):
         table.missing(name, "usdt", ledger.price(column[at]))
         table.optional(f"{name}_e8", "usdt*1e-8", column[at] * ledger.price_e8, column[at] >= 0)
+    table.text("type", _words(OrderType), column[OrderRow.TYPE])
+    table.text("tif", _words(TimeInForce), column[OrderRow.TIF])
+    table.add("filled_qty", "base", ledger.qty(column[OrderRow.FILLED_LOTS]))
+    table.add("filled_lots", "lots", column[OrderRow.FILLED_LOTS])
+    trigger = column[OrderRow.TRIGGER_UNITS]
+    table.missing("trigger_price", "usdt", ledger.price(trigger))
+    table.optional("trigger_price_e8", "usdt*1e-8", trigger * ledger.price_e8, trigger >= 0)
     for name in ("new_ms", "accepted_ms", "triggered_ms", "done_ms"):
         times = column[OrderRow[name.upper()]]
         table.optional(name, "ms", times, times >= 0)
@@ -203,8 +214,8 @@ def trades_table(rows: Int64, ledger: Ledger, symbol: str, ids: RuleIds) -> pa.T
     against, with_us = np.where(side > 0, low, high), np.where(side > 0, high, low)
     table.add("mae_pct", "pct", np.maximum(0.0, 100.0 * side * (entry - against) / entry))
     table.add("mfe_pct", "pct", np.maximum(0.0, 100.0 * side * (with_us - entry) / entry))
-    risk = column[TradeRow.RISK_UNITS].astype(np.float64) * lots * ledger.value_e8
-    risk[column[TradeRow.RISK_UNITS] <= 0] = np.nan
+    risk = column[TradeRow.RISK_E8].astype(np.float64)
+    risk[risk <= 0] = np.nan
     table.missing("r", "R", gross / risk)
     table.missing("r_net", "R", net / risk)
     words, starts = _rule_words(ids)
@@ -238,6 +249,38 @@ def ledger_table(rows: Int64, ledger: Ledger) -> pa.Table:
     is_funding = column[LedgerRow.KIND] == LedgerKind.FUNDING
     table.missing("rate", "fraction", np.where(is_funding, rate / E8, np.nan))
     table.optional("rate_e8", "fraction*1e-8", rate, is_funding)
+    return table.build()
+
+
+def events_table(rows: Int64, ledger: Ledger) -> pa.Table:
+    """The stream of events in the order in which they happened: every transition of every order,
+    brackets set and moved, refusals, and where the rows of other tables stand (``row_id``)."""
+    table = _Table()
+    column = rows.T
+    kind, ident = column[EventRow.KIND], column[EventRow.ID]
+    table.add("ts_ms", "ms", column[EventRow.TS_MS])
+    table.text("event", _words(EventKind), kind)
+    of_order = kind <= EventKind.REFUSAL
+    table.optional("order_id", "id", ident, of_order)
+    table.optional("row_id", "id", ident, ~of_order)
+    for name, enum, at in (
+        ("order", OrderKind, EventRow.ORDER_KIND),
+        ("state", OrderState, EventRow.STATE),
+    ):
+        words = [*_words(enum), None]
+        table.text(name, words, column[at] % len(words))
+    level = column[EventRow.LEVEL]
+    table.optional("level", "count", level, level > 0)
+    table.optional("qty_lots", "lots", column[EventRow.LOTS], of_order)
+    for name, at in (("price", EventRow.PRICE_UNITS), ("trigger_price", EventRow.TRIGGER_UNITS)):
+        table.missing(name, "usdt", ledger.price(column[at]))
+        table.optional(f"{name}_e8", "usdt*1e-8", column[at] * ledger.price_e8, column[at] >= 0)
+    causes, movers = _words(Cause), _words(Moved)
+    words = [*causes, *movers, None]
+    cause = np.where(kind == EventKind.BRACKET, len(causes), 0) + column[EventRow.CAUSE]
+    table.text("cause", words, np.where(column[EventRow.CAUSE] < 0, len(words) - 1, cause))
+    refusals = [None, *(w.upper() for w in _words(Refusal)[1:])]
+    table.text("refusal", refusals, column[EventRow.REFUSAL])
     return table.build()
 
 

@@ -27,16 +27,18 @@ from engine.exchange.margin import (
     reserve_for_close,
     set_liquidation,
 )
-from engine.exchange.rounding import mul_div_ceil, mul_div_floor
+from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
 from engine.kernel import kernel
 
 
 @kernel
-def slipped(price: int, side: int, slippage_e7: int) -> int:
-    """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it."""
+def slipped(P, price, side, slippage_e7):
+    """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it to the
+    tick: fills happen at prices that can be traded."""
+    tick = P[Param.TICK_UNITS]
     if side > 0:
-        return mul_div_ceil(price, E7 + slippage_e7, E7)
-    return mul_div_floor(price, E7 - slippage_e7, E7)
+        return ceil_to(mul_div_ceil(price, E7 + slippage_e7, E7), tick)
+    return max(floor_to(mul_div_floor(price, E7 - slippage_e7, E7), tick), tick)
 
 
 @kernel

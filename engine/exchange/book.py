@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.exchange.account import order_row
 from engine.exchange.codes import EventKind, OrderKind, OrderState, OrderType, Refusal
 from engine.exchange.events import check_transition, emit, order_event
-from engine.exchange.layout import OrderRow, Param, Slot, State, Table
+from engine.exchange.layout import EventRow, OrderRow, Param, Slot, State, Table
 from engine.kernel import kernel
 
 NO_SLOT = -1
@@ -92,6 +92,7 @@ def end(S, rows, ts, slot, state, cause, refusal, trade):
     rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[slot + Slot.TRIGGER_UNITS]
     _slot_event(S, rows, ts, slot, cause)
     if refusal != Refusal.NONE and S[State.EVENTS] == 1:
+        rows[Table.EVENTS, S[State.ROWS + Table.EVENTS] - 1, EventRow.REFUSAL] = refusal
         emit(
             S, rows, ts, EventKind.REFUSAL, S[slot + Slot.ID], S[slot + Slot.KIND], 0, -1, 0, -1,
             -1, -1, refusal,
@@ -163,12 +164,22 @@ def cancel_entries(S, rows, ts, side, cause):
 
 
 @kernel
-def expire_entries(S, rows, ts):
-    """Entries whose last clock bar closes at ``ts`` expire, the oldest first."""
+def cancel_exits(S, rows, ts, cause):
+    """Cancel the exits still on their way, the oldest first: there is nothing left to leave."""
+    slot = next_arrival(S, NEVER, OrderKind.EXIT, -1)
+    while slot != NO_SLOT:
+        end(S, rows, ts, slot, OrderState.CANCELLED, cause, Refusal.NONE, -1)
+        slot = next_arrival(S, NEVER, OrderKind.EXIT, -1)
+
+
+@kernel
+def expire_entries(S, rows, ts, clocks):
+    """Entries whose last clock bar closes at ``ts``, the close number ``clocks``, expire, the
+    oldest first."""
     slot = oldest(S, -1)
     while slot != NO_SLOT:
         order = S[slot + Slot.ID]
-        if S[slot + Slot.EXPIRE_CLOCK] <= S[State.CLOCKS]:
+        if S[slot + Slot.EXPIRE_CLOCK] <= clocks:
             end(S, rows, ts, slot, OrderState.EXPIRED, -1, Refusal.NONE, -1)
         slot = oldest(S, order)
 

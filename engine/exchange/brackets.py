@@ -8,6 +8,7 @@ judged against the price at which they became active; RESTING.
 from __future__ import annotations
 
 from engine.exchange.account import close_lots, order_row, slipped
+from engine.exchange.book import cancel_exits
 from engine.exchange.codes import (
     AmountKind,
     Cause,
@@ -18,11 +19,11 @@ from engine.exchange.codes import (
     OrderState,
     OrderType,
     Reason,
-    Source,
     StopKind,
 )
 from engine.exchange.events import emit, order_event
 from engine.exchange.layout import MAX_TARGETS, OrderRow, Param, Slot, State, Table, Term
+from engine.exchange.leg import price_now, slipped_here
 from engine.exchange.levels import by_distance, by_fraction, by_value, stop_level, target_level
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
@@ -164,8 +165,8 @@ def _row_event(S, rows, ts, at, level, state, cause):
 
 @kernel
 def cancel_brackets(S, rows, ts, side, lots, cause):
-    """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets is
-    cancelled, the cause being what closed it."""
+    """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets, and
+    exits still on their way, are cancelled, the cause being what closed it."""
     if S[State.BRACKETS] != NONE:
         if S[State.STOP_UNITS] > 0:
             at = _stop_row(S, rows, ts, side, lots, S[State.STOP_UNITS], -1)
@@ -178,6 +179,8 @@ def cancel_brackets(S, rows, ts, side, lots, cause):
     S[State.STOP_UNITS] = 0
     S[State.TARGET_COUNT] = 0
     S[State.BRACKETS] = NONE
+    if S[State.EXITS_DUE] > 0:
+        cancel_exits(S, rows, ts, cause)
 
 
 @kernel
@@ -187,16 +190,19 @@ def scale_down(S, rows, ts, side):
     for k in range(S[State.TARGET_COUNT]):
         total += S[State.TARGET_LOTS + k]
     excess = total - S[State.LOTS]
+    left, count = S[State.TARGET_COUNT], S[State.TARGET_COUNT]
     while excess > 0:
-        k = S[State.TARGET_COUNT] - 1
-        lots = S[State.TARGET_LOTS + k]
+        lots = S[State.TARGET_LOTS + left - 1]
         if lots > excess:
-            S[State.TARGET_LOTS + k] = lots - excess
-            return
+            S[State.TARGET_LOTS + left - 1] = lots - excess
+            break
+        left -= 1
+        excess -= lots
+    for k in range(left, count):
+        lots = S[State.TARGET_LOTS + k]
         at = _target_row(S, rows, ts, k, side, lots, S[State.TARGET_UNITS + k], -1)
         _cancelled(S, rows, ts, at, S[State.TARGET_LEVEL + k], Cause.REDUCED)
-        S[State.TARGET_COUNT] = k
-        excess -= lots
+    S[State.TARGET_COUNT] = left
 
 
 @kernel
@@ -209,14 +215,14 @@ def after_close(S, rows, ts, side, lots, reason):
 
 
 @kernel
-def fire_stop(S, P, rows, ts, now):
-    """The stop fills at the worse of its trigger and the last price ``now`` (at ``now`` when it
-    watches another series), with ``slippage_stop``, taker."""
+def fire_stop(S, P, rows, W, ts):
+    """The stop fills at the worse of its trigger and the last price, whatever series it watches,
+    with ``slippage_stop``, taker."""
     side, lots, stop = S[State.SIDE], S[State.LOTS], S[State.STOP_UNITS]
-    worse = now
-    if P[S[State.TERMS] + Term.STOP_SOURCE] == Source.LAST:
-        worse = min(stop, now) if side > 0 else max(stop, now)
-    fill = slipped(worse, -side, P[Param.SLIPPAGE_STOP_E7])
+    worse, fill = stop, slipped(P, stop, -side, P[Param.SLIPPAGE_STOP_E7])
+    now = price_now(W, -side)
+    if side * (stop - now) > 0:
+        worse, fill = now, slipped_here(P, W, -side, P[Param.SLIPPAGE_STOP_E7])
     order_event(
         S,
         rows,
@@ -241,19 +247,20 @@ def fire_stop(S, P, rows, ts, now):
 
 
 @kernel
-def fire_target(S, P, rows, ts, k, now, marketable):
+def fire_target(S, P, rows, W, ts, k, marketable):
     """Level ``k`` fills: resting, at its own price as maker; ``marketable`` when it became active,
-    at ``now`` with slippage but never beyond its limit, taker; as a market order, at ``now`` with
-    slippage, taker."""
+    at the last price with slippage but never beyond its limit, taker; as a market order, at the
+    last price with slippage, taker."""
     side, target = S[State.SIDE], S[State.TARGET_UNITS + k]
+    now = price_now(W, -side)
     lots = min(S[State.TARGET_LOTS + k], S[State.LOTS])
     liquidity, triggered, reference, fill = Liquidity.MAKER, -1, target, target
     if S[State.TARGET_IS_MARKET + k] == 1:
         liquidity, triggered, reference = Liquidity.TAKER, ts, now
-        fill = slipped(now, -side, P[Param.SLIPPAGE_E7])
+        fill = slipped_here(P, W, -side, P[Param.SLIPPAGE_E7])
     elif marketable:
         liquidity, reference = Liquidity.TAKER, now
-        fill = slipped(now, -side, P[Param.SLIPPAGE_E7])
+        fill = slipped_here(P, W, -side, P[Param.SLIPPAGE_E7])
         fill = max(fill, target) if side > 0 else min(fill, target)
     level = S[State.TARGET_LEVEL + k]
     if triggered >= 0:
@@ -314,6 +321,15 @@ def tightens(S, P):
     return S[State.SIDE] != 0 and (
         P[term + Term.TRAIL_KIND] != StopKind.NONE
         or P[term + Term.BREAK_EVEN_KIND] != AmountKind.NONE
+    )
+
+
+@kernel
+def follows_measure(S, P):
+    """Whether the stop trails by a measure that each clock close renews."""
+    term = S[State.TERMS]
+    return P[term + Term.TRAIL_KIND] == StopKind.DISTANCE and _reached(
+        S, P, P[term + Term.AFTER_KIND], P[term + Term.AFTER_VALUE_E8]
     )
 
 

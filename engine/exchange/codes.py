@@ -104,7 +104,7 @@ class Reason(_Word):
     TARGET = 3
     END_OF_DATA = 4
     LIQUIDATION = 5
-    MAX_DRAWDOWN = 6
+    DRAWDOWN = 6
     MAX_BARS = 7
 
 
@@ -117,7 +117,7 @@ class Cause(_Word):
     TARGET = 3
     END_OF_DATA = 4
     LIQUIDATION = 5
-    MAX_DRAWDOWN = 6
+    DRAWDOWN = 6
     MAX_BARS = 7
     RULE = 8
     REPLACED = 9

@@ -21,6 +21,7 @@ from engine.exchange.codes import (
     TimeInForce,
 )
 from engine.exchange.layout import Param, Slot, State, Term
+from engine.exchange.leg import price_now, slipped_here
 from engine.exchange.levels import stop_level
 from engine.exchange.margin import (
     free_balance,
@@ -43,21 +44,21 @@ def _closing_lots(S, side, lots):
 
 
 @kernel
-def _bounded(P, slot_limit, side, now):
-    """A limit that takes at ``now``: with slippage, never beyond its limit."""
-    fill = slipped(now, side, P[Param.SLIPPAGE_E7])
+def _bounded(P, W, slot_limit, side):
+    """A limit that takes at the last price: with slippage, never beyond its limit."""
+    fill = slipped_here(P, W, side, P[Param.SLIPPAGE_E7])
     return min(fill, slot_limit) if side > 0 else max(fill, slot_limit)
 
 
 @kernel
-def _reference(S, slot):
-    """Signal close (market), limit price, trigger."""
+def reference_price(S, slot):
+    """Signal close (market), limit price, trigger; a stop-limit's is its limit price."""
     kind = S[slot + Slot.TYPE]
     if kind == OrderType.MARKET:
         return S[slot + Slot.REFERENCE_UNITS]
-    if kind == OrderType.LIMIT:
-        return S[slot + Slot.LIMIT_UNITS]
-    return S[slot + Slot.TRIGGER_UNITS]
+    if kind == OrderType.STOP:
+        return S[slot + Slot.TRIGGER_UNITS]
+    return S[slot + Slot.LIMIT_UNITS]
 
 
 @kernel
@@ -96,6 +97,25 @@ def _lacks_margin(S, P, slot, opening, price):
         P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
     )  # fmt: skip
     return cost > free_balance(S) + S[slot + Slot.RESERVE_E8]
+
+
+@kernel
+def _lacks_for_part(S, P, slot, price):
+    """As :func:`_lacks_margin` where the bar's volume lets only a part fill at ``price``: the rest
+    of a limit that goes on needs its cost at the limit."""
+    side, lots = S[slot + Slot.SIDE], S[slot + Slot.LOTS]
+    part = _available(S, P, slot)
+    closing = _closing_lots(S, side, lots)
+    at_once = part - min(part, closing)
+    later = lots - closing - at_once
+    if float(lots) * max(price, S[slot + Slot.LIMIT_UNITS]) * P[Param.VALUE_E8] > _LARGEST_E8:
+        return True
+    leverage, value = P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2], P[Param.VALUE_E8]
+    cost = order_cost(P, side, at_once * price * value, leverage) if at_once > 0 else 0
+    goes_on = S[slot + Slot.TYPE] == OrderType.LIMIT and S[slot + Slot.TIF] == TimeInForce.GTC
+    if goes_on and later > 0:
+        cost += order_cost(P, side, later * S[slot + Slot.LIMIT_UNITS] * value, leverage)
+    return cost > 0 and cost > free_balance(S)
 
 
 @kernel
@@ -143,14 +163,14 @@ def _above_tier(S, P, side, opening, leverage, mark):
 
 
 @kernel
-def entry_arrives(S, P, rows, B, ts, slot):
+def entry_arrives(S, P, rows, B, W, ts, slot):
     """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
     are last, mark and index at the open."""
     side, lots, kind = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TYPE]
     now = B[Source.LAST, 0]
     closing = _closing_lots(S, side, lots)
     opening = lots - closing
-    reference = _reference(S, slot)
+    reference = reference_price(S, slot)
     limit, trigger = S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS]
     refusal = _facts_refusal(S, P, slot, closing, opening, reference, B[Source.MARK, 0])
     takes = kind == OrderType.MARKET or (kind == OrderType.LIMIT and side * (limit - now) >= 0)
@@ -171,12 +191,13 @@ def entry_arrives(S, P, rows, B, ts, slot):
             return
         price = reference
         if kind == OrderType.MARKET:
-            price = slipped(now, side, P[Param.SLIPPAGE_E7])
+            price = slipped(P, now, side, P[Param.SLIPPAGE_E7])
         elif takes:
-            price = _bounded(P, limit, side, now)
-        elif kind != OrderType.STOP:
-            price = limit
-        if _lacks_margin(S, P, slot, opening, price):
+            price = _bounded(P, W, limit, side)
+        if takes and P[Param.PARTICIPATION] == 1:
+            if _lacks_for_part(S, P, slot, price):
+                refusal = Refusal.INSUFFICIENT_MARGIN
+        elif _lacks_margin(S, P, slot, opening, price):
             refusal = Refusal.INSUFFICIENT_MARGIN
     if refusal != Refusal.NONE:
         end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
@@ -185,12 +206,15 @@ def entry_arrives(S, P, rows, B, ts, slot):
     if kind == OrderType.MARKET:
         _fill_entry(S, P, rows, ts, slot, price, now, now, Liquidity.TAKER)
         return
-    if kind == OrderType.LIMIT and _taken_or_cancelled(S, P, rows, ts, slot, now):
+    if kind == OrderType.LIMIT and _taken_or_cancelled(S, P, rows, W, ts, slot, now):
         return
+    left = lots - S[slot + Slot.FILLED_LOTS]
+    opening = left - _closing_lots(S, side, left)
     if opening > 0:
         reserve = order_cost(
-            P, side, opening * price * P[Param.VALUE_E8], P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2]
-        )
+            P, side, opening * reference * P[Param.VALUE_E8],
+            P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
+        )  # fmt: skip
         S[slot + Slot.RESERVE_E8] = reserve
         S[State.RESERVED_E8] += reserve
     if kind >= OrderType.STOP:
@@ -198,7 +222,7 @@ def entry_arrives(S, P, rows, B, ts, slot):
 
 
 @kernel
-def _taken_or_cancelled(S, P, rows, ts, slot, now):
+def _taken_or_cancelled(S, P, rows, W, ts, slot, now):
     """A limit that becomes active at ``now``: fills as taker if marketable, equality counting;
     otherwise IOC and FOK are cancelled. Whether the order is finished."""
     side, limit, tif = S[slot + Slot.SIDE], S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TIF]
@@ -209,7 +233,7 @@ def _taken_or_cancelled(S, P, rows, ts, slot, now):
                 Refusal.POST_ONLY_WOULD_TAKE, -1,
             )  # fmt: skip
             return True
-        _fill_entry(S, P, rows, ts, slot, _bounded(P, limit, side, now), now, now, Liquidity.TAKER)
+        _fill_entry(S, P, rows, ts, slot, _bounded(P, W, limit, side), now, now, Liquidity.TAKER)
         return S[slot + Slot.USED] == 0
     if tif == TimeInForce.IOC or tif == TimeInForce.FOK:
         cause = Cause.IOC if tif == TimeInForce.IOC else Cause.FOK
@@ -266,11 +290,11 @@ def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
             S[slot + Slot.RULE],
         )  # fmt: skip
         trade = S[State.TRADE_ID]
-    _after_fill(S, rows, ts, slot, trade)
     if closed:
         after_close(S, rows, ts, -side, closing, Reason.ENTRY)
     if opening > 0:
         set_brackets(S, P, rows, ts, slot, now)
+    _after_fill(S, rows, ts, slot, trade)
 
 
 @kernel
@@ -304,17 +328,17 @@ def limit_fills(S, P, rows, ts, slot, now):
 
 
 @kernel
-def trigger_fires(S, P, rows, ts, slot, now):
-    """A trigger is met: a stop fills at the worse of it and ``now``, with ``slippage_stop``; a
-    stop-limit is judged like an arriving limit."""
+def trigger_fires(S, P, rows, W, ts, slot):
+    """A trigger is met: a stop fills at the worse of it and the last price, with
+    ``slippage_stop``; a stop-limit is judged like an arriving limit."""
     side = S[slot + Slot.SIDE]
+    now = price_now(W, side)
     go(S, rows, ts, slot, OrderState.TRIGGERED)
     if S[slot + Slot.TYPE] == OrderType.STOP_LIMIT:
-        _taken_or_cancelled(S, P, rows, ts, slot, now)
+        _taken_or_cancelled(S, P, rows, W, ts, slot, now)
         return
-    worse = now
-    if S[slot + Slot.SOURCE] == Source.LAST:
-        trigger = S[slot + Slot.TRIGGER_UNITS]
-        worse = max(trigger, now) if side > 0 else min(trigger, now)
-    price = slipped(worse, side, P[Param.SLIPPAGE_STOP_E7])
+    trigger = S[slot + Slot.TRIGGER_UNITS]
+    worse, price = trigger, slipped(P, trigger, side, P[Param.SLIPPAGE_STOP_E7])
+    if side * (now - trigger) > 0:
+        worse, price = now, slipped_here(P, W, side, P[Param.SLIPPAGE_STOP_E7])
     _fill_entry(S, P, rows, ts, slot, price, worse, now, Liquidity.TAKER)

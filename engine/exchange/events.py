@@ -54,3 +54,16 @@ def order_event(S, rows, ts, order, order_kind, level, state, lots, price, trigg
             S, rows, ts, EventKind.ORDER, order, order_kind, level, state, lots, price, trigger,
             cause, 0,
         )  # fmt: skip
+
+
+@kernel
+def forced_order(S, rows, ts, order, order_kind, lots):
+    """The venue or the end of data sends an order: it is taken as it comes."""
+    order_event(S, rows, ts, order, order_kind, 0, OrderState.NEW, lots, -1, -1, -1)
+    order_event(S, rows, ts, order, order_kind, 0, OrderState.ACCEPTED, lots, -1, -1, -1)
+
+
+@kernel
+def forced_filled(S, rows, ts, order, order_kind, lots):
+    """Such an order has filled."""
+    order_event(S, rows, ts, order, order_kind, 0, OrderState.FILLED, lots, -1, -1, -1)

@@ -6,7 +6,7 @@ from engine.exchange.account import close_lots, closing_share, order_row, slippe
 from engine.exchange.book import NO_SLOT, accept, end, new_slot, send
 from engine.exchange.brackets import after_close
 from engine.exchange.codes import Liquidity, OrderKind, OrderState, Reason, Refusal
-from engine.exchange.events import order_event
+from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8, free_balance, unrealised
 from engine.exchange.rounding import mul_div_floor
@@ -40,18 +40,32 @@ def request_exit(S, P, rows, ts, close_e8, reason, rule):
 
 
 @kernel
+def _exit_refusal(S, P, lots, opened):
+    """Minimums do not apply to full closes, so they do to partial exits, at the price they arrive
+    at."""
+    if lots == S[State.LOTS] and lots > 0:
+        return Refusal.NONE
+    if lots < P[Param.MIN_LOTS] or lots < 1:
+        return Refusal.QTY_BELOW_MIN
+    if lots * opened * P[Param.VALUE_E8] < P[Param.MIN_NOTIONAL_E8]:
+        return Refusal.NOTIONAL_BELOW_MIN
+    return Refusal.NONE
+
+
+@kernel
 def exit_arrives(S, P, rows, ts, slot, opened):
     """3. The exit fills at this open, taker, with slippage, split at the maximum market quantity.
-    It is refused when it closes nothing."""
+    Partial exits may be refused."""
     side, lots = S[State.SIDE], _exit_lots(S, S[slot + Slot.CLOSE_E8])
     S[slot + Slot.REFERENCE_UNITS] = opened
-    if lots == 0:
-        end(S, rows, ts, slot, OrderState.REJECTED, -1, Refusal.QTY_BELOW_MIN, -1)
-        return
     S[slot + Slot.LOTS] = lots
+    refusal = _exit_refusal(S, P, lots, opened)
+    if refusal != Refusal.NONE:
+        end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
+        return
     S[slot + Slot.SIDE] = -side
     accept(S, rows, ts, slot)
-    fill = slipped(opened, -side, P[Param.SLIPPAGE_E7])
+    fill = slipped(P, opened, -side, P[Param.SLIPPAGE_E7])
     reason = S[slot + Slot.REASON]
     close_lots(
         S, P, rows, ts, S[slot + Slot.ID], lots, fill, opened, Liquidity.TAKER, reason,
@@ -72,7 +86,7 @@ def balance_after_exits(S, P, ts, close, mark):
     held, cost = S[State.LOTS], S[State.COST_E8]
     margin, initial = S[State.MARGIN_E8], S[State.INITIAL_MARGIN_E8]
     shortfall = S[State.SHORTFALL_E8]
-    price = slipped(close, -S[State.SIDE], P[Param.SLIPPAGE_E7])
+    price = slipped(P, close, -S[State.SIDE], P[Param.SLIPPAGE_E7])
     brought = 0
     for slot in range(State.SLOTS, len(S), Slot.SIZE):
         if (
@@ -102,8 +116,8 @@ def close_at_end(S, P, rows, ts, close):
     """End of data: the open position is closed at the last close, taker, with slippage."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
-    order_event(S, rows, ts, order, OrderKind.END_OF_DATA, 0, OrderState.NEW, lots, -1, -1, -1)
-    fill = slipped(close, -side, P[Param.SLIPPAGE_E7])
+    forced_order(S, rows, ts, order, OrderKind.END_OF_DATA, lots)
+    fill = slipped(P, close, -side, P[Param.SLIPPAGE_E7])
     close_lots(
         S, P, rows, ts, order, lots, fill, close, Liquidity.TAKER, Reason.END_OF_DATA, -1, True
     )
@@ -111,4 +125,5 @@ def close_at_end(S, P, rows, ts, close):
         S, rows, order, S[State.TRADE_ID], OrderKind.END_OF_DATA, -side, lots, close, -1, ts, ts,
         -1, ts,
     )  # fmt: skip
+    forced_filled(S, rows, ts, order, OrderKind.END_OF_DATA, lots)
     after_close(S, rows, ts, side, lots, Reason.END_OF_DATA)

@@ -107,10 +107,11 @@ class State(IntEnum):
     TRADE_DAY = 98
     DAY_TRADES = 99
     CLOSED_CLOCK = 100
-    EVENTS = 101
+    STOPPED_MS = 101
+    EVENTS = 102
     # rows written to the current segment, one counter for each table
-    ROWS = 102
-    SLOTS = 108
+    ROWS = 103
+    SLOTS = 109
 
 
 class Slot(IntEnum):
@@ -221,15 +222,15 @@ class Term(IntEnum):
     TARGET_CLOSE_E8 = 15
     TARGET_IS_MARKET = 20
     TARGET_SOURCE = 25
-    TRAIL_KIND = 26
-    TRAIL_VALUE_E8 = 27
-    AFTER_KIND = 28
-    AFTER_VALUE_E8 = 29
-    BREAK_EVEN_KIND = 30
-    BREAK_EVEN_VALUE_E8 = 31
-    OFFSET_KIND = 32
-    OFFSET_VALUE = 33
-    SIZE = 34
+    TRAIL_KIND = 30
+    TRAIL_VALUE_E8 = 31
+    AFTER_KIND = 32
+    AFTER_VALUE_E8 = 33
+    BREAK_EVEN_KIND = 34
+    BREAK_EVEN_VALUE_E8 = 35
+    OFFSET_KIND = 36
+    OFFSET_VALUE = 37
+    SIZE = 38
 
 
 class OrderRow(IntEnum):

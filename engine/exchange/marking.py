@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.exchange.codes import EventKind
+from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import Param, State
@@ -58,7 +59,7 @@ def point(S, rows, points, at, equity, ts):
 @kernel
 def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
-    next bar, and whether it stops there because the drawdown limit is passed."""
+    next bar (before ``end`` where the drawdown limit is passed), and whether the book had room."""
     if guarded(P) or S[State.EVENTS] == 1:
         return _guarded_stretch(
             S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
@@ -78,7 +79,7 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j
             points[3, base_point + j] = 0
             j += 1
         S[State.CLOCKS] += j - first
-        return j, end, False
+        return j, end, True
     S[State.BARS_HELD] += end - at
     per_unit = side * lots * P[Param.VALUE_E8]
     fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
@@ -97,7 +98,7 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j
             j += 1
     S[State.TRADE_BARS] += j - first
     S[State.CLOCKS] += j - first
-    return j, end, False
+    return j, end, True
 
 
 @kernel
@@ -114,12 +115,14 @@ def _guarded_stretch(
         S[State.BARS_SEEN] += 1
         if side != 0:
             S[State.BARS_HELD] += 1
+        fell = after_bar(S, P, equity, close_of[i])
+        room = not fell or drawdown_passed(S, P, rows, close_of[i])
         if j < m and base_index[j] == i:
             point(S, rows, points, base_point + j, equity, clock_ms[j])
             if side != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1
             j += 1
-        if after_bar(S, P, equity, close_of[i]):
-            return j, i + 1, True
-    return j, end, False
+        if fell:
+            return j, i + 1, room
+    return j, end, True

@@ -40,7 +40,7 @@ def find_nearest(S, P):
             for k in range(S[State.TARGET_COUNT]):
                 series = Source.LAST + 0
                 if S[State.TARGET_IS_MARKET + k] == 1:
-                    series = P[term + Term.TARGET_SOURCE]
+                    series = P[term + Term.TARGET_SOURCE + S[State.TARGET_LEVEL + k] - 1]
                 _watch(S, series, S[State.TARGET_TRIGGER_UNITS + k], side < 0)
     if S[State.OPEN_ORDERS] > 0:
         _watch_orders(S, P)

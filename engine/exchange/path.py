@@ -14,9 +14,10 @@ from engine.exchange.codes import OrderKind, Source, Status
 from engine.exchange.entries import entry_arrives
 from engine.exchange.exits import exit_arrives
 from engine.exchange.layout import Param, State
+from engine.exchange.leg import FROM, TO
 from engine.exchange.margin import unrealised
 from engine.exchange.nearest import find_nearest
-from engine.exchange.walk import FROM, TO, visit, walk_leg
+from engine.exchange.walk import visit, walk_leg
 from engine.kernel import kernel
 
 OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
@@ -52,13 +53,17 @@ def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
         while slot != NO_SLOT:
             exit_arrives(S, P, rows, ts, slot, opened)
             slot = next_arrival(S, ts, OrderKind.EXIT, -1)
+        if S[State.STATUS] == Status.DRAWDOWN_DUE and S[State.SIDE] == 0:
+            S[State.STATUS] = Status.STOPPED_DRAWDOWN
+            S[State.STOPPED_MS] = ts
+            return
     if S[State.BRACKETS] == WAITING:
         S[State.BRACKETS] = FRESH
     walk_leg(S, P, rows, W, ts)
     if S[State.ARRIVALS] > 0 and S[State.STATUS] == Status.COMPLETED:
         slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
         while slot != NO_SLOT:
-            entry_arrives(S, P, rows, B, ts, slot)
+            entry_arrives(S, P, rows, B, W, ts, slot)
             slot = next_arrival(S, ts, OrderKind.ENTRY, -1)
         # What new orders created is judged at the path's start, after all have arrived.
         walk_leg(S, P, rows, W, ts)
@@ -95,7 +100,7 @@ def walk_bar(S, P, rows, B, W, kept, ts):
     """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``,
     if anything can be met, runs the bar both ways from the same state and keeps the lower equity
     at the close; ties go low first. ``kept`` is scratch of the state's size."""
-    if S[State.STATUS] == Status.STOPPED_LIQUIDATED:
+    if S[State.STATUS] >= Status.STOPPED_DRAWDOWN:
         return
     find_nearest(S, P)
     met = 0

@@ -10,6 +10,7 @@ from engine.exchange.book import (
     send,
 )
 from engine.exchange.codes import Cause, OrderKind, OrderType, StopKind, TargetKind
+from engine.exchange.entries import reference_price
 from engine.exchange.exits import balance_after_exits
 from engine.exchange.layout import Param, Slot, State, Term
 from engine.exchange.levels import at_price, stop_level
@@ -25,15 +26,11 @@ def size_entry(S, P, slot, ts, size_kind, size_value, close, mark):
     """Fix the quantity of the entry in ``slot`` at its decision close: P is the reference moved
     against us by slippage, the stop is the one a fill at P would get."""
     side, term, value = S[slot + Slot.SIDE], S[slot + Slot.TERMS], P[Param.VALUE_E8]
-    kind, reference = S[slot + Slot.TYPE], S[slot + Slot.REFERENCE_UNITS]
     if S[slot + Slot.UNKNOWN] == 1:
         return
-    if kind == OrderType.LIMIT:
-        reference = S[slot + Slot.LIMIT_UNITS]
-    elif kind != OrderType.MARKET:
-        reference = S[slot + Slot.TRIGGER_UNITS]
+    reference = reference_price(S, slot)
     equity, free = balance_after_exits(S, P, ts, close, mark)
-    price = slipped(reference, side, P[Param.SLIPPAGE_E7])
+    price = slipped(P, reference, side, P[Param.SLIPPAGE_E7])
     stop = stop_level(P, term, side, price * value, value, S[slot + Slot.STOP_MEASURE_E8])
     S[slot + Slot.LOTS] = size_lots(
         size_kind, size_value, equity, free, price, stop, value, side,

@@ -56,7 +56,7 @@ class SimulatedExchange:
     ``state`` is everything it knows (int64 by :class:`State`); rows it has written collect in
     ``segments``, equity points in ``points`` int64[4, :] (time, equity, peak, signed lots).
     ``volume_lots``: lots that may fill in each bar, empty without a participation cap.
-    ``stop_ms``: close of the bar in which the run ended before its data, else None.
+    ``stop_ms``: when the run ended before its data, else None.
     """
 
     terms: Terms
@@ -137,7 +137,7 @@ class SimulatedExchange:
             if reached == FULL:
                 raise EngineError("more unfinished orders than the exchange keeps", code="ORDERS")
             if self.status >= Status.STOPPED_DRAWDOWN:
-                self.stop_ms = int(self.close_ms[first + reached - 1])
+                self.stop_ms = int(self.state[State.STOPPED_MS])
             elif reached < last - first and not self._take_rows() and reached == at:
                 self._widen_for(int(self.state[State.LOTS]))
             at = reached

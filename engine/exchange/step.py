@@ -17,18 +17,19 @@ import numpy as np
 from numba import njit
 
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
-from engine.exchange.brackets import NONE, WAITING, tighten, tightens
+from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, Reason, Status
+from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.exits import request_exit
 from engine.exchange.guards import after_bar, entry_allowed, guarded
 from engine.exchange.layout import FAR, DecisionRow, Param, State, Table
+from engine.exchange.leg import SCRATCH
 from engine.exchange.margin import E8, unrealised
 from engine.exchange.marking import close_drawdown, mark_bar, point, stretch
 from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
-from engine.exchange.walk import SCRATCH
 from engine.kernel import kernel
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
@@ -134,6 +135,18 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
 
 
 @kernel
+def _until_tighter(S, P, high, low, base_index, at, end, j):
+    """Where a stretch from ``at`` must end because the stop can move at that bar's close: with the
+    first new peak, or, under a trail by a measure, with the next clock close."""
+    if follows_measure(S, P) and j < len(base_index):
+        end = min(end, base_index[j] + 1)
+    peak = S[State.EXTREME_UNITS]
+    if S[State.SIDE] > 0:
+        return min(end, _first_beyond(high, low, -FAR, peak + 1, at, end) + 1)
+    return min(end, _first_beyond(high, low, peak - 1, FAR, at, end) + 1)
+
+
+@kernel
 def _first_beyond(high, low, below, above, at, end):
     least, most = low[at], high[at]
     for i in range(at, end):
@@ -149,15 +162,13 @@ def _first_beyond(high, low, below, above, at, end):
 
 @kernel
 def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, close, mark):
-    """At a clock close: expiries, cancels, the limit of time, then what the rules make of it.
+    """At a clock close: cancels, the limit of time, then what the rules make of it.
     Returns whether the book had room for what was asked."""
-    if S[State.OPEN_ORDERS] > 0:
-        expire_entries(S, rows, ts)
-        if P[Param.CANCELS] == 1:
-            if measures[Measure.CANCEL_LONG, j] == 2.0:
-                cancel_entries(S, rows, ts, 1, Cause.RULE)
-            if measures[Measure.CANCEL_SHORT, j] == 2.0:
-                cancel_entries(S, rows, ts, -1, Cause.RULE)
+    if S[State.OPEN_ORDERS] > 0 and P[Param.CANCELS] == 1:
+        if measures[Measure.CANCEL_LONG, j] == 2.0:
+            cancel_entries(S, rows, ts, 1, Cause.RULE)
+        if measures[Measure.CANCEL_SHORT, j] == 2.0:
+            cancel_entries(S, rows, ts, -1, Cause.RULE)
     if S[State.STATUS] != Status.COMPLETED:
         return True
     side = S[State.SIDE]
@@ -279,20 +290,6 @@ def _trail_measure(S, base_index, measures, scales, at, j):
 
 
 @kernel
-def _drawdown_passed(S, P, rows, ts):
-    """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
-    Returns whether the book had room."""
-    if S[State.STATUS] != Status.COMPLETED:
-        return True
-    cancel_entries(S, rows, ts, 0, Cause.MAX_DRAWDOWN)
-    S[State.STATUS] = Status.STOPPED_DRAWDOWN
-    if S[State.SIDE] == 0:
-        return True
-    S[State.STATUS] = Status.DRAWDOWN_DUE
-    return S[State.EXITS_DUE] > 0 or request_exit(S, P, rows, ts, E8, Reason.MAX_DRAWDOWN, -1) >= 0
-
-
-@kernel
 def _load(B, series, i, opened, high, low, close):
     B[series, OPEN] = opened[i]
     B[series, HIGH] = high[i]
@@ -355,6 +352,8 @@ def step_block(
                 event = S[State.NEXT_FUNDING]
                 if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
                     end = bar_at(open_ms, fund_ms[event], at) - 1
+                if S[State.EVENTS] == 1:
+                    end = min(end, at + 1)
                 if end > at:
                     last = bar_at(base_index, end - 1, j)
                     due = j if _judged(S, judged) else _next_due(S, P, truth, measures, j, last)
@@ -362,21 +361,28 @@ def step_block(
                         end = base_index[due] + 1
                     tight = side != 0 and tightens(S, P)
                     if tight:
-                        end = at + 1
+                        end = _until_tighter(S, P, high, low, base_index, at, end, j)
                     end = _first_touch(
                         S, high, low, mark_high, mark_low, index_high, index_low, at, end
                     )
             if end > at:
+                if S[State.OPEN_ORDERS] > 0:
+                    # A stretch ends with the close at which an entry expires.
+                    clocks = S[State.CLOCKS] + bar_at(base_index, end - 1, j) - j
+                    expire_entries(S, rows, close_of[end - 1], clocks)
                 if tight:
+                    stop = S[State.STOP_UNITS]
+                    last = bar_at(base_index, end - 2, j)
                     tighten(
-                        S, P, rows, close_of[at],
-                        _trail_measure(S, base_index, measures, scales, at, j),
+                        S, P, rows, close_of[end - 1],
+                        _trail_measure(S, base_index, measures, scales, end - 1, last),
                     )  # fmt: skip
-                    find_nearest(S, P)
-                j, at, fell = stretch(
+                    if S[State.STOP_UNITS] != stop:
+                        find_nearest(S, P)
+                j, at, room = stretch(
                     S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
                 )
-                if fell and not _drawdown_passed(S, P, rows, close_of[at - 1]):
+                if not room:
                     return FULL, j
                 closes = j > 0 and base_index[j - 1] == at - 1
                 if closes and _judged(S, judged):
@@ -399,7 +405,12 @@ def step_block(
         before = np.int64(mark[at - 1]) if at > 0 else mark_before
         open_bar(S, P, rows, B, W, ts, close_of[at], before, fund_ms, fund_rate)
         walk_bar(S, P, rows, B, W, kept, ts)
+        if stopped(S):
+            return (at + 1 if _holds(S) else BROKEN), j
         ts = close_of[at]
+        closes = j < m and base_index[j] == at
+        if closes and S[State.OPEN_ORDERS] > 0:
+            expire_entries(S, rows, ts, S[State.CLOCKS] + 1)
         if tightens(S, P):
             tighten(S, P, rows, ts, _trail_measure(S, base_index, measures, scales, at, j))
         find_nearest(S, P)
@@ -410,17 +421,14 @@ def step_block(
         S[State.BARS_SEEN] += 1
         if S[State.SIDE] != 0:
             S[State.BARS_HELD] += 1
-        if S[State.STATUS] == Status.DRAWDOWN_DUE and S[State.SIDE] == 0:
-            S[State.STATUS] = Status.STOPPED_DRAWDOWN
-        closes = j < m and base_index[j] == at
+        if guarded(P) and after_bar(S, P, equity, ts) and not drawdown_passed(S, P, rows, ts):
+            return FULL, j
         if closes:
             point(S, rows, points, base_point + j, equity, clock_ms[j])
             if S[State.SIDE] != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1
             j += 1
-        if guarded(P) and after_bar(S, P, equity, ts) and not _drawdown_passed(S, P, rows, ts):
-            return FULL, j
         at += 1
         if closes and _judged(S, judged):
             judge_position(

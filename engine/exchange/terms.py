@@ -97,7 +97,7 @@ def run_values(config: RunConfig, instrument: Instrument, scale: Scale) -> dict[
         Param.FITTING_LOTS: scale.fitting_lots,
         Param.MIN_LOTS: scale.min_lots,
         Param.MIN_NOTIONAL_E8: scale.min_notional_e8,
-        Param.MAX_LEVERAGE_E2: int(instrument.max_leverage * _LEVERAGE_STEPS),
+        Param.MAX_LEVERAGE_E2: int(_highest_leverage(instrument) * _LEVERAGE_STEPS),
         Param.TAKER_E7: resolved["fees"]["taker_e7"],
         Param.MAKER_E7: resolved["fees"]["maker_e7"],
         Param.SLIPPAGE_E7: resolved["slippage_e7"],
@@ -109,6 +109,12 @@ def run_values(config: RunConfig, instrument: Instrument, scale: Scale) -> dict[
         Param.PARTICIPATION: config.participation is not None,
         Param.LATENCY_MS: config.latency_ms,
     }
+
+
+def _highest_leverage(instrument: Instrument) -> Decimal:
+    """What the leverage filter and at least one risk tier allow."""
+    tiers = [tier.max_leverage for tier in instrument.risk_tiers]
+    return min(instrument.max_leverage, max(tiers)) if tiers else instrument.max_leverage
 
 
 def assemble(
@@ -227,7 +233,6 @@ class _PlayTerms:
             Term.STOP_VALUE_E8: self._value(risk.stop, "stop"),
             Term.STOP_SOURCE: source,
             Term.TARGET_COUNT: len(risk.targets),
-            Term.TARGET_SOURCE: source,
         }
         self._measured(risk.stop, Measure.STOP_LONG, Measure.STOP_SHORT, -1)
         for k, target in enumerate(risk.targets):
@@ -235,6 +240,7 @@ class _PlayTerms:
             cells[Term.TARGET_VALUE_E8 + k] = self._value(target, "target")
             cells[Term.TARGET_CLOSE_E8 + k] = exact(target.close_pct / 100, E8, "close")
             cells[Term.TARGET_IS_MARKET + k] = target.order == "market"
+            cells[Term.TARGET_SOURCE + k] = source
             self._measured(target, Measure.TARGET_LONG + k, Measure.TARGET_SHORT + k, 1)
         if risk.trail is not None:
             cells[Term.TRAIL_KIND] = _STOP_KINDS[risk.trail.kind]

@@ -1,10 +1,8 @@
 """One leg of a bar's path: the nearest level ahead fires first, what it creates is live for the
 rest of the leg.
 
-The scratch array ``W`` (int64[8], no part of the state) holds the leg: where last, mark and index
-stand at its start (``W[0:3]``) and end (``W[3:6]``), and how far along it the bar is, as the
-fraction ``W[6] / W[7]``. All three move linearly; fractions are compared by integer
-cross-multiplication. Ties: liquidation, stop, target, conditional trigger, limit, lower order id.
+Where the bar stands on it is in the scratch array ``W`` (:mod:`engine.exchange.leg`).
+Ties: liquidation, stop, target, conditional trigger, limit, lower order id.
 A leg of no length is the gap check at an open: what holds there is met at once.
 """
 
@@ -15,22 +13,13 @@ from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH, RESTING, cancel_brackets, fire_stop, fire_target
 from engine.exchange.codes import OrderKind, OrderState, Reason, Source, Status
 from engine.exchange.entries import limit_fills, trigger_fires
-from engine.exchange.events import order_event
+from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import FAR, Param, Slot, State, Term
+from engine.exchange.leg import AT, FROM, OF, TO, price_now
 from engine.exchange.margin import liquidation_bounds
 from engine.kernel import kernel
 
-FROM, TO, AT, OF, SCRATCH = 0, 3, 6, 7, 8
 NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
-
-
-@kernel
-def price_now(W, side):
-    """The last price at this point of the leg, rounded against an order of ``side``."""
-    moved = (W[TO] - W[FROM]) * W[AT]
-    if side > 0:
-        return W[FROM] - (-moved // W[OF])
-    return W[FROM] + moved // W[OF]
 
 
 @kernel
@@ -107,7 +96,7 @@ def _target_meets(S, P, W, k, side, term):
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
     if S[State.TARGET_IS_MARKET + k] == 1:
-        series = P[term + Term.TARGET_SOURCE]
+        series = P[term + Term.TARGET_SOURCE + S[State.TARGET_LEVEL + k] - 1]
     if S[State.BRACKETS] == FRESH and _holds(W, series, S[State.TARGET_UNITS + k], side < 0):
         return W[AT], W[OF]
     return _meets(W, series, S[State.TARGET_TRIGGER_UNITS + k], side < 0)
@@ -155,21 +144,23 @@ def _liquidated(S, P, rows, ts, mark):
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
-    order_event(S, rows, ts, order, OrderKind.LIQUIDATION, 0, OrderState.NEW, lots, -1, -1, -1)
+    forced_order(S, rows, ts, order, OrderKind.LIQUIDATION, lots)
     liquidate(S, P, rows, ts, order, mark)
     order_row(
         S, rows, order, S[State.TRADE_ID], OrderKind.LIQUIDATION, -side, lots, mark, -1, ts, ts, -1,
         ts,
     )  # fmt: skip
+    forced_filled(S, rows, ts, order, OrderKind.LIQUIDATION, lots)
     cancel_brackets(S, rows, ts, side, lots, Reason.LIQUIDATION)
     S[State.STATUS] = Status.STOPPED_LIQUIDATED
+    S[State.STOPPED_MS] = ts
 
 
 @kernel
 def walk_leg(S, P, rows, W, ts):
     """Move last, mark and index to the end of the leg in ``W``, firing what they meet."""
     W[AT], W[OF] = 0, 1
-    while S[State.STATUS] != Status.STOPPED_LIQUIDATED:
+    while S[State.STATUS] < Status.STOPPED_DRAWDOWN:
         what, which, n, d = _next_event(S, P, W)
         if S[State.BRACKETS] == FRESH and (what == NOTHING or n * W[OF] > W[AT] * d):
             # Nothing of the new brackets is met where they became active: they rest, and a limit
@@ -181,16 +172,15 @@ def walk_leg(S, P, rows, W, ts):
         W[AT], W[OF] = n, d
         visit(S, price_now(W, 1))
         visit(S, price_now(W, -1))
-        side = S[State.SIDE]
         if what == LIQUIDATION:
             _liquidated(S, P, rows, ts, S[State.LIQUIDATION_UNITS])
         elif what == STOP:
-            fire_stop(S, P, rows, ts, price_now(W, -side))
+            fire_stop(S, P, rows, W, ts)
         elif what == TARGET:
             marketable = S[State.BRACKETS] == FRESH
-            fire_target(S, P, rows, ts, which, price_now(W, -side), marketable)
+            fire_target(S, P, rows, W, ts, which, marketable)
         elif what == TRIGGER:
-            trigger_fires(S, P, rows, ts, which, price_now(W, S[which + Slot.SIDE]))
+            trigger_fires(S, P, rows, W, ts, which)
         else:
             limit_fills(S, P, rows, ts, which, price_now(W, S[which + Slot.SIDE]))
     visit(S, W[TO])

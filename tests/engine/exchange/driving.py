@@ -8,8 +8,6 @@ from math import ceil, floor
 from typing import Any
 
 import numpy as np
-from tests.oracle import events as ev
-from tests.oracle import scenario as sc
 
 from engine.config import RunConfig
 from engine.exchange.book import cancel, new_slot, send
@@ -49,13 +47,15 @@ from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
 from engine.features.evaluation import ClockBlock, PositionRules
 from engine.measures import Measure
+from tests.oracle import events as ev
+from tests.oracle import scenario as sc
 
 E8 = 10**8
 ENTRY_TYPES = {
     "market": OrderType.MARKET,
     "limit": OrderType.LIMIT,
     "stop": OrderType.STOP,
-    "stop_limit": OrderType.STOP_LIMIT,
+    "stop-limit": OrderType.STOP_LIMIT,
 }
 TIFS = {
     "GTC": TimeInForce.GTC,
@@ -95,6 +95,19 @@ NO_RULES = PositionRules(
     ends=np.zeros(4, np.int64),
     kinds=np.zeros(2, np.int64),
 )
+
+
+#: Words of the oracle that differ from ours.
+WORDS = {"rule": "cancelled", "exit_rule": "exit", "post_only": "POST_ONLY_WOULD_TAKE"}
+#: Of brackets the oracle tells how they end; of orders that are sent, everything.
+BRACKET_ENDS = (OrderState.FILLED, OrderState.CANCELLED)
+SENT = (OrderKind.ENTRY, OrderKind.EXIT)
+BRACKETS = (OrderKind.STOP, OrderKind.TARGET)
+
+
+def reason(value: int) -> str:
+    word = Reason(value).text
+    return WORDS.get(word, word)
 
 
 def whole(value: Fraction) -> int:
@@ -222,7 +235,7 @@ class Driven:
             term[Term.TARGET_VALUE_E8 + k] = self._value(target)
             term[Term.TARGET_CLOSE_E8 + k] = whole(close)
             term[Term.TARGET_IS_MARKET + k] = target.order == "market"
-            term[Term.TARGET_SOURCE] = SOURCES[target.by]
+            term[Term.TARGET_SOURCE + k] = SOURCES[target.by]
         if entry.trail is not None:
             term[Term.TRAIL_KIND] = STOPS[entry.trail.kind]
             term[Term.TRAIL_VALUE_E8] = self._value(entry.trail)
@@ -313,21 +326,28 @@ class Driven:
         """Carry out a decision's commands; exits first, as sizes see them."""
         S, P, rows = self.exchange.state, self.params, self.exchange._rows
         ts = self.scenario.open_ms(decision.bar + 1)
+        numbered = []
         for command in decision.commands:
+            number += not isinstance(command, sc.Cancel)
+            numbered.append((number, command))
+        for at, command in numbered:
+            if isinstance(command, sc.Exit) and S[State.SIDE] != 0:
+                close = E8 if command.close is None else whole(command.close)
+                slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
+                self._know(at, int(S[slot + Slot.ID]))
+        for at, command in numbered:
             if isinstance(command, sc.Cancel):
                 if command.order in self.ids:
                     cancel(S, rows, ts, self.ids[command.order], Cause.RULE)
-                continue
-            number += 1
-            if isinstance(command, sc.Exit):
-                close = E8 if command.close is None else whole(command.close)
-                slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
-                self.ids[number] = int(S[slot + Slot.ID])
-            else:
-                self.ids[number] = self._enter(len(entries), command, decision.bar, ts)
-                entries.append(number)
-            self._names[self.ids[number]] = str(number)
+            elif isinstance(command, sc.Entry):
+                self._know(at, self._enter(len(entries), command, decision.bar, ts))
+                entries.append(at)
         return number
+
+    def _know(self, number: int, order: int) -> None:
+        """Command ``number`` of the scenario is our ``order``."""
+        self.ids[number] = order
+        self._names[order] = str(number)
 
     # -- the run ------------------------------------------------------------------------------
 
@@ -389,7 +409,9 @@ class Driven:
         ts, which = int(row[EventRow.TS_MS]), int(row[EventRow.ID])
         match EventKind(row[EventRow.KIND]):
             case EventKind.ORDER:
-                return [self._order(ts, row)]
+                kind = row[EventRow.ORDER_KIND]
+                of_bracket = kind in BRACKETS and row[EventRow.STATE] in BRACKET_ENDS
+                return [self._order(ts, row)] if of_bracket or kind in SENT else []
             case EventKind.BRACKET:
                 name = self._names[which]
                 price, lots = int(row[EventRow.PRICE_UNITS]), int(row[EventRow.LOTS])
@@ -410,10 +432,25 @@ class Driven:
             return None if row[cell] < 0 else int(row[cell])
 
         cause = Cause(row[EventRow.CAUSE]).text if row[EventRow.CAUSE] >= 0 else ""
+        cause = WORDS.get(cause, cause)
+        if row[EventRow.STATE] == OrderState.REJECTED:
+            cause = Refusal(row[EventRow.REFUSAL]).name
+        lots, limit = int(row[EventRow.LOTS]), price(EventRow.PRICE_UNITS)
+        kind = OrderKind(row[EventRow.ORDER_KIND])
+        if kind in BRACKETS:
+            if row[EventRow.STATE] == OrderState.CANCELLED:
+                lots, cause = 0, "scaled_down" if cause == "reduced" else "position_closed"
+            limit = None if kind is OrderKind.STOP else limit
+        if kind is OrderKind.EXIT and row[EventRow.STATE] == OrderState.CANCELLED:
+            cause = "position_closed"
+        order = int(row[EventRow.ID])
+        if order not in self._names:
+            self._names[order] = "drawdown"
+        if self._names[order] == "drawdown" and row[EventRow.STATE] == OrderState.NEW:
+            lots = 0
         return ev.Order(
             ts, self._names[int(row[EventRow.ID])], OrderState(row[EventRow.STATE]).text,
-            int(row[EventRow.LOTS]), price(EventRow.PRICE_UNITS), price(EventRow.TRIGGER_UNITS),
-            cause,
+            lots, limit, None if kind is OrderKind.TARGET else price(EventRow.TRIGGER_UNITS), cause,
         )  # fmt: skip
 
     def _fill(self, which: int) -> ev.Fill:
@@ -426,7 +463,7 @@ class Driven:
             int(row[FillRow.TS_MS]), self._names[int(row[FillRow.ORDER_ID])],
             "buy" if row[FillRow.SIDE] > 0 else "sell", "close" if closes else "open",
             int(row[FillRow.LOTS]), int(row[FillRow.PRICE_UNITS]),
-            Liquidity(row[FillRow.LIQUIDITY]).text, Reason(row[FillRow.REASON]).text,
+            Liquidity(row[FillRow.LIQUIDITY]).text, reason(row[FillRow.REASON]),
             int(row[FillRow.FEE_E8]), int(row[FillRow.GROSS_E8]),
         )  # fmt: skip
 
@@ -435,12 +472,18 @@ class Driven:
         kind, amount = LedgerKind(row[LedgerRow.KIND]), int(row[LedgerRow.AMOUNT_E8])
         self._wallet = int(row[LedgerRow.BALANCE_E8])
         words = {LedgerKind.PNL: "realised", LedgerKind.FEE: "fee", LedgerKind.FUNDING: "funding"}
-        out: list[Any] = [ev.Ledger(ts, words[kind], amount, self._wallet)]
+        out: list[Any] = [ev.Ledger(ts, words[kind], amount, self._wallet)] if amount else []
         if kind is LedgerKind.FUNDING:
-            lots = int(row[LedgerRow.LOTS])
+            lots = int(row[LedgerRow.LOTS]) * self._side(ts, row)
             rate, mark = int(row[LedgerRow.RATE_E8]), int(row[LedgerRow.PRICE_UNITS])
             out.insert(0, ev.Funding(ts, lots, mark, rate, amount))
         return out
+
+    def _side(self, ts: int, row: Any) -> int:
+        """Side of the position a funding row charged: that of its trade's first fill."""
+        trade = row[LedgerRow.TRADE_ID]
+        first = next(f for f in self._fills if f[FillRow.TRADE_ID] == trade)
+        return int(first[FillRow.SIDE])
 
     def _trade(self, which: int) -> ev.Trade:
         row = next(r for r in self._trades if r[TradeRow.TRADE_ID] == which)
@@ -453,7 +496,7 @@ class Driven:
             "long" if row[TradeRow.SIDE] > 0 else "short", int(row[TradeRow.LOTS]),
             int(row[TradeRow.ENTRY_MS]), int(row[TradeRow.EXIT_MS]),
             int(row[TradeRow.ENTRY_NOTIONAL_E8]), int(row[TradeRow.EXIT_NOTIONAL_E8]),
-            Reason(row[TradeRow.REASON]).text, gross, fees, funding, gross - fees + funding, legs,
+            reason(row[TradeRow.REASON]), gross, fees, funding, gross - fees + funding, legs,
         )  # fmt: skip
 
     def _equity(self, ts: int, which: int) -> ev.Equity:

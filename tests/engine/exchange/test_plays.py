@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from engine import Instrument, RunConfig, run_backtest
 from engine.backtest import Result
 from engine.bars import Bars
 from engine.dataset import Dataset
+from engine.exchange.codes import TRANSITIONS, OrderState
 from engine.play import loads_play
 from engine.timeframe import Timeframe
 
@@ -66,6 +69,14 @@ risk:
   break_even: { at: 1R, offset: 5bps }
   trail: { atr: 2, of: atr14, after: 1R }
 """,
+    "trail by price": """
+risk:
+  size: { risk: 2% }
+  leverage: 4
+  stop: { price: 1% }
+  break_even: { at: 0.5%, offset: 2 ticks }
+  trail: { price: 0.7% }
+""",
     "liquidations": """
 risk:
   size: { margin: 5% }
@@ -112,7 +123,9 @@ def market(bars: int, seed: int, wild: float = 0.0009) -> Bars:
     return Bars(times, opened, high, low, close, np.full(bars, 3.0))
 
 
-def run(risk: str, bars: Bars, block_bars: int = 8192, **config: object) -> Result:
+def run(
+    risk: str, bars: Bars, block_bars: int = 8192, events: bool = False, **config: object
+) -> Result:
     last_ms = int(bars.open_ms[-1]) + STEP_MS
     eight_hours = 8 * 3_600_000
     first = -(-int(bars.open_ms[0]) // eight_hours) * eight_hours
@@ -131,7 +144,7 @@ def run(risk: str, bars: Bars, block_bars: int = 8192, **config: object) -> Resu
         funding_rate_e8=np.full(len(funding), 12_345, np.int64),
     )
     return run_backtest(
-        loads_play(BASE + risk), dataset, RunConfig(**config), block_bars=block_bars
+        loads_play(BASE + risk), dataset, RunConfig(**config), block_bars=block_bars, events=events
     )
 
 
@@ -195,3 +208,31 @@ def test_exits_that_read_the_position_fire_where_they_are_true() -> None:
         else:
             assert trade["bars"] == 12
     assert {"given_up", "paid"} < seen
+
+
+@pytest.mark.parametrize("name", PLAYS)
+def test_the_event_stream_tells_the_life_of_every_order(name: str) -> None:
+    """Writing it changes nothing else; every order's transitions are those its row ends with, in
+    the order in which the life of an order allows them."""
+    bars = market(6_000, seed=7)
+    result = run(PLAYS[name], bars, events=True)
+    assert result.leaves == run(PLAYS[name], bars).leaves
+    lives: dict[int, list[str]] = {}
+    last_ms = 0
+    for event in result.events.to_pylist():
+        assert event["ts_ms"] >= last_ms
+        last_ms = event["ts_ms"]
+        if event["event"] == "order":
+            lives.setdefault(event["order_id"], []).append(event["state"])
+    brackets = ("stop", "target")
+    for order in result.orders.to_pylist():
+        states = [OrderState[state.upper()] for state in lives.pop(order["order_id"])]
+        assert states[-1].text == order["state"]
+        if order["kind"] not in brackets:
+            assert states[0] is OrderState.NEW
+            for before, after in pairwise(states):
+                assert after in TRANSITIONS[before]
+    assert all(states[-1] not in FINAL for states in lives.values()), "others still rest"
+
+
+FINAL = ("filled", "cancelled", "rejected", "expired")

@@ -11,11 +11,10 @@ import pytest
 
 scenarios = pytest.importorskip("tests.oracle.scenario", reason="the oracle's scenarios are absent")
 
+from tests.engine.exchange.driving import Driven  # noqa: E402
 from tests.oracle import events as ev  # noqa: E402
 from tests.oracle import scenario as sc  # noqa: E402
 from tests.oracle.instrument import Instrument, Tier  # noqa: E402
-
-from tests.engine.exchange.driving import Driven  # noqa: E402
 
 TIERS = (
     Tier(Decimal(2_000_000), Fraction(5, 1000), Decimal(0), Fraction(100)),
@@ -62,7 +61,7 @@ def net(events: list[Any]) -> int:
 
 
 def test_a_buy_stop_limit_fills_at_its_trigger_not_above_its_limit() -> None:
-    order = entry(order="stop_limit", trigger=Fraction(105), price=Fraction(106))
+    order = entry(order="stop-limit", trigger=Fraction(105), price=Fraction(106))
     bars = [bar(FLAT), bar("104 110 100 108")]
     slip = Fraction(2, 10_000)
     assert fills(run(bars, [order], slippage=slip, end="mark")) == [("entry", "105.03")]

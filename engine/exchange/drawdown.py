@@ -1,0 +1,31 @@
+"""The limit of drawdown: entries stop, the position leaves, and the run ends."""
+
+from __future__ import annotations
+
+from engine.exchange.book import cancel_entries
+from engine.exchange.codes import Cause, Reason, Status
+from engine.exchange.exits import request_exit
+from engine.exchange.layout import Slot, State
+from engine.exchange.margin import E8
+from engine.kernel import kernel
+
+
+@kernel
+def drawdown_passed(S, P, rows, ts):
+    """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
+    Returns whether the book had room."""
+    if S[State.STATUS] != Status.COMPLETED:
+        return True
+    cancel_entries(S, rows, ts, 0, Cause.DRAWDOWN)
+    S[State.STATUS] = Status.STOPPED_DRAWDOWN
+    S[State.STOPPED_MS] = ts
+    if S[State.SIDE] == 0:
+        return True
+    S[State.STATUS] = Status.DRAWDOWN_DUE
+    if S[State.EXITS_DUE] > 0:
+        return True
+    slot = request_exit(S, P, rows, ts, E8, Reason.DRAWDOWN, -1)
+    if slot >= 0:
+        # The limit is the account's own: no latency stands before it.
+        S[slot + Slot.ARRIVE_MS] = ts
+    return slot >= 0
