@@ -12,7 +12,7 @@ import pytest
 
 from engine import Dataset, Engine, Execution, Instrument, RunConfig, load_play, loads_play
 from engine import run_backtest as run
-from engine.errors import ConfigError, DataError, PlayError
+from engine.errors import DataError
 from engine.timeframe import Timeframe
 from tests.engine.markets import DAY, HOUR, T0, dataset, flat_bars, market
 
@@ -223,14 +223,6 @@ def test_short_warm_up_is_told_and_a_long_one_is_not():
     assert warm.flags["warmup_short"] is False
     decided = warm.decisions.column("ts_ms").to_pylist()
     assert min(decided) > T0 + DAY
-
-
-def test_what_liquidation_and_leverage_would_need_is_refused():
-    with pytest.raises(ConfigError) as refused:
-        RunConfig(liquidation="on")
-    assert refused.value.code == "NOT_BUILT"
-    with pytest.raises(PlayError, match="leverage"):
-        loads_play(always().replace("stop: none", "stop: none, leverage: 3"))
 
 
 @pytest.mark.parametrize(

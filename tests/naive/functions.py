@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 Value = float | bool | str | None
@@ -113,7 +114,7 @@ def _steps(sign: int) -> Callable[..., Value]:
         values = window(columns[0], i, n + 1)
         if values is None or None in values:
             return None
-        return all((b - a) * sign > 0 for a, b in zip(values, values[1:], strict=False))
+        return all((b - a) * sign > 0 for a, b in pairwise(values))
 
     return run
 

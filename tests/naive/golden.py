@@ -36,9 +36,7 @@ class Market:
 def market_bars(market: Market) -> Bars:
     """The one-minute bars of the market."""
     until_ms = SINCE_MS + market.days * DAY_MS
-    return generate_market(
-        market.symbol, SINCE_MS, until_ms, market.seed, market.pattern
-    ).klines
+    return generate_market(market.symbol, SINCE_MS, until_ms, market.seed, market.pattern).klines
 
 
 def decided_line(ts_ms: int, action: str, rule: str) -> str:

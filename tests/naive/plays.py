@@ -347,10 +347,14 @@ class Evaluation:
         return fired[0] if fired else None
 
     def _decide(self, i: int, ts_ms: int, holding: Holding) -> Decided | None:
-        exits = {side: self._first(kind, i, holding) for side, kind in ((1, "exit_long"),
-                                                                       (-1, "exit_short"))}
-        enters = {side: self._first(kind, i, holding) for side, kind in ((1, "enter_long"),
-                                                                         (-1, "enter_short"))}
+        exits = {
+            side: self._first(kind, i, holding)
+            for side, kind in ((1, "exit_long"), (-1, "exit_short"))
+        }
+        enters = {
+            side: self._first(kind, i, holding)
+            for side, kind in ((1, "enter_long"), (-1, "enter_short"))
+        }
         names = {1: "long", -1: "short"}
         actions, rules = [], []
         side = holding.side
