@@ -146,7 +146,11 @@ def oldest(S, after):
 def cancel(S, rows, ts, order, cause):
     """Cancel the entry with id ``order`` if it is not finished; whether there was one."""
     for at in range(State.SLOTS, len(S), Slot.SIZE):
-        if S[at + Slot.USED] == 1 and S[at + Slot.ID] == order:
+        if (
+            S[at + Slot.USED] == 1
+            and S[at + Slot.KIND] == OrderKind.ENTRY
+            and S[at + Slot.ID] == order
+        ):
             end(S, rows, ts, at, OrderState.CANCELLED, cause, Refusal.NONE, -1)
             return True
     return False

@@ -178,7 +178,7 @@ def entry_arrives(S, P, rows, B, W, ts, slot):
     if refusal == Refusal.NONE and conditional:
         beyond = side * (trigger - B[S[slot + Slot.SOURCE], 0]) > 0
         refusal = Refusal.NONE if beyond else Refusal.TRIGGER_ALREADY_PASSED
-    if refusal == Refusal.NONE and opening > 0:
+    if refusal == Refusal.NONE:
         arrival = now if takes else reference
         refusal = _stop_refusal(S, P, slot, closing, opening, reference, arrival)
     if refusal == Refusal.NONE:

@@ -14,11 +14,17 @@ from engine.kernel import kernel
 
 
 @kernel
-def _exit_lots(S, close_e8):
-    """Lots an exit of a fraction of the original quantity closes."""
+def _asked_lots(S, close_e8):
+    """Lots an exit of a fraction of the original quantity asks for, however many are left."""
     if close_e8 == E8:
         return S[State.LOTS]
-    return min(mul_div_floor(S[State.ORIGINAL_LOTS], close_e8, E8), S[State.LOTS])
+    return mul_div_floor(S[State.ORIGINAL_LOTS], close_e8, E8)
+
+
+@kernel
+def _exit_lots(S, close_e8):
+    """Lots an exit of a fraction of the original quantity closes."""
+    return min(_asked_lots(S, close_e8), S[State.LOTS])
 
 
 @kernel
@@ -30,7 +36,7 @@ def request_exit(S, P, rows, ts, close_e8, reason, rule):
         return slot
     S[slot + Slot.KIND] = OrderKind.EXIT
     S[slot + Slot.SIDE] = -S[State.SIDE]
-    S[slot + Slot.LOTS] = _exit_lots(S, close_e8)
+    S[slot + Slot.LOTS] = _asked_lots(S, close_e8)
     S[slot + Slot.REFERENCE_UNITS] = -1
     S[slot + Slot.CLOSE_E8] = close_e8
     S[slot + Slot.REASON] = reason

@@ -128,6 +128,7 @@ class Driven:
         self.scenario, self.block = scenario, block
         self.ids: dict[int, int] = {}
         self._names: dict[int, str] = {}
+        self._full: set[int] = set()
         self._config()
         n, clock = len(scenario.bars), scenario.clock
         opens = np.array([scenario.open_ms(i) for i in range(n + 1)], np.int64)
@@ -335,6 +336,8 @@ class Driven:
                 close = E8 if command.close is None else whole(command.close)
                 slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
                 self._know(at, int(S[slot + Slot.ID]))
+                if close == E8:
+                    self._full.add(self.ids[at])
         for at, command in numbered:
             if isinstance(command, sc.Cancel):
                 if command.order in self.ids:
@@ -443,6 +446,8 @@ class Driven:
             limit = None if kind is OrderKind.STOP else limit
         if kind is OrderKind.EXIT and row[EventRow.STATE] == OrderState.CANCELLED:
             cause = "position_closed"
+            # A full exit asks for what is left, which is nothing by then.
+            lots = 0 if int(row[EventRow.ID]) in self._full else lots
         order = int(row[EventRow.ID])
         if order not in self._names:
             self._names[order] = "drawdown"

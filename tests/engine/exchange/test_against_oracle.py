@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
+from engine.errors import InstrumentError
+from engine.exchange.instrument import MAX_UNITS
 from tests.engine.exchange.driving import Driven
 from tests.oracle import events as ev
 from tests.oracle.compare import first_difference
@@ -27,7 +29,7 @@ def agree(scenario: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
 def test_both_exchanges_tell_the_same(scenario: Scenario) -> None:
     agree(scenario)
 
@@ -52,4 +54,13 @@ def test_the_exchange_does_not_depend_on_how_bars_are_cut(scenario: Scenario) ->
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden_cases(case: Case) -> None:
+    scenario = case.scenario()
+    highest = max(value for bar in scenario.bars for value in bar.last) * 10**scenario.decimals
+    if highest > MAX_UNITS:
+        # Stated to 1e-8 USDT for their last digits, such prices do not fit a 32-bit unit: the
+        # compiled exchange refuses them at load (test_margin.py holds it to the same digits).
+        with pytest.raises(InstrumentError) as refused:
+            Driven(scenario)
+        assert refused.value.code == "LEDGER_RANGE"
+        return
     assert not mismatches(case, lambda scenario: Driven(scenario).run())
