@@ -47,12 +47,14 @@ Event: TypeAlias = Execution | Cancel | Funding
 
 @dataclass(slots=True)
 class Position:
-    """What has been told: signed lots, their cost, and what funding they received or paid."""
+    """What has been told: signed lots, their cost, what funding they received or paid, and how
+    many clock closes they have been held over."""
 
     lots: int = 0
     cost_e8: int = 0
     funding_e8: int = 0
     entry_ms: int = -1
+    bars: int = 0
     last_event_ms: int = -1
 
     @property
@@ -93,10 +95,24 @@ class Position:
         if opening:
             if self.lots == 0:
                 self.entry_ms, self.cost_e8, self.funding_e8 = event.ts_ms, 0, 0
+                self.bars = 0
             self.cost_e8 += notional_e8 * opening // lots
             self.lots += opening if signed > 0 else -opening
         elif self.lots == 0:
-            self.entry_ms, self.funding_e8 = -1, 0
+            self.entry_ms, self.funding_e8, self.bars = -1, 0, 0
+
+    def fields(self, close: float, qty_step: Decimal) -> dict[str, float]:
+        """What exit rules may read of the open position at a clock close of price ``close``: the
+        side as 0 long, 1 short."""
+        held = abs(self.lots) * float(qty_step)
+        cost = self.cost_e8 / E8
+        profit = self.side * (held * close - cost)
+        return {
+            "bars": float(self.bars),
+            "side": 0.0 if self.lots > 0 else 1.0,
+            "entry_price": cost / held,
+            "pnl_pct": 100.0 * profit / cost,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, the inverse of ``Position(**values)``."""

@@ -77,11 +77,11 @@ class Engine:
                 play, self.base_timeframe, warmup_weight, tick_size=instrument.tick_size
             )
         )
-        if any(node.late for node in self._features.plan.nodes):
+        if any(node.kind == "position" and node.name == "r" for node in self._features.plan.nodes):
             raise ConfigError(
-                "exit rules that read the position are not built yet outside a backtest",
+                "exit rules that read position.r are not built yet outside a backtest",
                 where=f"play {play.name}",
-                hint="state them as stop, target, trail or limits",
+                hint="state them by position.pnl_pct, or as stop, target, trail or limits",
                 code="NOT_BUILT",
             )
         self._position = Position()
@@ -125,6 +125,8 @@ class Engine:
 
     def _decide(self, block: ClockBlock) -> list[Decision]:
         side, truth = self._position.side, block.truth
+        if side:
+            self._judge_position(block)
         fired = np.flatnonzero((truth == 2).any(axis=0))
         acting = {}
         for at in fired.tolist():
@@ -151,6 +153,17 @@ class Engine:
                 )
             )
         return decisions
+
+    def _judge_position(self, block: ClockBlock) -> None:
+        """Count the closes a position is held over; where exit rules of its side read it, evaluate
+        them close by close."""
+        position, step = self._position, self.instrument.qty_step
+        reads = bool(block.position.kinds[0 if position.side > 0 else 1])
+        for at in range(len(block.close_ms)):
+            position.bars += 1
+            if reads:
+                close = self._features.close(at)
+                self._features.judge(block, at, position.fields(close, step))
 
     # -- state --------------------------------------------------------------------------------
 

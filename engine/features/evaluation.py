@@ -11,7 +11,7 @@ Numbered invariant: any split of the bars into blocks gives the same bits, in ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
@@ -179,6 +179,29 @@ class Features:
             else:
                 out[:, column] = self._clock.F[row, at]
         return out
+
+    def judge(self, block: ClockBlock, at: int, fields: Mapping[str, float]) -> None:
+        """Evaluate the rules that read the position at clock close ``at`` of the block, where its
+        ``fields`` are known; the block's truths of that close are written."""
+        rules, column = block.position, block.position.lo + at
+        for name, row in zip(POSITION_FIELDS, rules.fields.tolist(), strict=True):
+            if row >= 0:
+                rules.F[row, column] = fields[name]
+        evaluate(rules.code, rules.F, rules.T, column, column + 1)
+        one = slice(at, at + 1)
+        rule_columns(
+            rules.T,
+            rules.rows,
+            rules.ends,
+            column,
+            column + 1,
+            block.truth[:, one],
+            block.alternative[:, one],
+        )
+
+    def close(self, at: int) -> float:
+        """The close of the block's clock bar ``at``."""
+        return float(self._clock.F[self._rows[self.plan.values["close"]], self._clock.lo + at])
 
     def _extend(self, bars: Bars, lo: int, hi: int) -> Int64:
         """Append the bars to every timeframe; the base bars that closed the clock's, from lo."""
