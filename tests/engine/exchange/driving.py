@@ -24,6 +24,7 @@ from engine.exchange.codes import (
     Reason,
     Refusal,
     SizeKind,
+    Status,
     StopKind,
     TargetKind,
     TimeInForce,
@@ -364,7 +365,7 @@ class Driven:
         for end in ends:
             self._step(at, end)
             at = end
-            if end - 1 in by_bar and self.exchange.stop_ms is None:
+            if end - 1 in by_bar and self.exchange.status is Status.COMPLETED:
                 number = self._decide(by_bar[end - 1], entries, number)
         self.exchange.finish(scenario.open_ms(n), close=scenario.config.end == "close")
         return self._events()

@@ -29,7 +29,7 @@ def agree(scenario: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
 def test_both_exchanges_tell_the_same(scenario: Scenario) -> None:
     agree(scenario)
 
