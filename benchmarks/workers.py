@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.kernels import use_kernel_cache
+
 ROOT = Path(__file__).resolve().parent.parent
 PEERS_PYTHON = ROOT / "benchmarks" / ".venv" / "bin" / "python"
 FAST, SLOW = 20, 100
@@ -217,4 +219,5 @@ class Worker:
 
 
 if __name__ == "__main__":
+    use_kernel_cache()
     serve(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))

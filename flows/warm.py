@@ -1,6 +1,6 @@
 """Compiling the kernels, once a machine: a tiny backtest of every example play.
 
-numba keeps what it compiles beside the sources; later processes load it in moments.
+Later processes load what is compiled here in moments (:mod:`tasks.kernels`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from engine.timeframe import DAY_MS, Timeframe
 from flows.examples import PLAYS
 from flows.progress import step
 from tasks.generate import GeneratedMarket, generate_market
+from tasks.kernels import forget_other_kernels
 
 #: 2026-01-01T00:00Z, and how much of a market is enough to reach every kernel.
 _SINCE_MS = 1_767_225_600_000
@@ -22,6 +23,7 @@ _DAYS = 3
 
 def warm() -> list[str]:
     """Compile every kernel the example plays and the exchange use; the plays' names."""
+    forget_other_kernels()
     report = step("compiling the market generator")
     names: list[str] = []
     markets: dict[str, GeneratedMarket] = {}

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.kernels import use_kernel_cache
+
+use_kernel_cache()
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -10,6 +10,7 @@ import typer
 
 from flows.cli import audit, backtest, data, demo, play, warm
 from flows.cli.errors import OK, UNUSABLE, failure_of, show, usage_failure, wants
+from tasks.kernels import use_kernel_cache
 
 _OVERVIEW = """Move market data, backtest plays and prove the runs, on Bybit USDT perpetuals.
 
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code and raises nothing (but with ``--debug``)."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     as_json = wants("--json", arguments)
+    use_kernel_cache()
     try:
         answer = typer.main.get_command(build()).main(
             args=arguments, prog_name="lockstep", standalone_mode=False
