@@ -19,13 +19,10 @@ from engine.errors import ConfigError, DataError, PlayError
 from engine.exchange.intervals import interest_grid
 from engine.play import Play, loads_play
 from engine.timeframe import format_ms, parse_timeframe
+from flows.defaults import DEFAULT_KINDS, DEFAULT_URL
 from tasks.store import FACT_KINDS, Series, Store
 from tasks.store.files import read_columns
 from tasks.store.validation import validate
-
-DEFAULT_URL = "https://api.bybit.com"
-#: What a backtest reads of a symbol.
-DEFAULT_KINDS = ("kline", "mark", "funding", *FACT_KINDS)
 
 
 class _Request(BaseModel):

@@ -23,7 +23,7 @@ from flows.cli.options import (
     window_is_ordered,
 )
 from flows.cli.shell import Shell
-from flows.requests import DEFAULT_KINDS, DEFAULT_URL
+from flows.defaults import DEFAULT_KINDS, DEFAULT_URL
 
 if TYPE_CHECKING:
     from prefect import Flow
