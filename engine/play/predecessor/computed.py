@@ -14,6 +14,7 @@ from engine.play.predecessor.reading import (
     BROKEN,
     CHANGED,
     Old,
+    map_under,
     new_id,
     timeframe_name,
 )
@@ -59,7 +60,7 @@ def read_computed(old: Old) -> Computed:
 
 
 def _roles(old: Old) -> dict[str, str]:
-    written = old.value.get("timeframes") or {}
+    written = map_under(old.value, "timeframes")
     roles: dict[str, str] = {}
     for role in _ROLES[:3]:
         if role in written:
@@ -84,14 +85,15 @@ def timeframe_of(old: Old, computed: Computed, written: Any, path: str) -> str:
 
 
 def _features(old: Old) -> list[tuple[str, str, dict[str, Any]]]:
-    written = old.value.get("features") or {}
+    written = old.value.get("features")
     if isinstance(written, list):
         return [
             (f"features[{i}]", str(one.get("id", f"feature_{i}")), one)
             for i, one in enumerate(written)
             if isinstance(one, dict)
         ]
-    return [(f"features.{id}", id, one) for id, one in written.items() if isinstance(one, dict)]
+    named = map_under(old.value, "features").items()
+    return [(f"features.{id}", id, one) for id, one in named if isinstance(one, dict)]
 
 
 def _feature(old: Old, computed: Computed, path: str, id: str, feature: dict[str, Any]) -> None:
@@ -112,12 +114,12 @@ def _feature(old: Old, computed: Computed, path: str, id: str, feature: dict[str
             source = "close"
         arguments.append(source)
     known = {param.name: param for param in spec.params}
-    for key, value in (feature.get("params") or {}).items():
-        param = names.INDICATOR_PARAMS.get(key, key) if key not in known else key
-        if param not in known:
+    for key, value in map_under(feature, "params").items():
+        own_name = names.INDICATOR_PARAMS.get(key, key) if key not in known else key
+        if own_name not in known:
             old.note(BROKEN, f"{path}.params.{key}", f"{name} has no parameter {key!r}: left out")
             continue
-        arguments.append(f"{param}={value_text(value)}")
+        arguments.append(f"{own_name}={value_text(value)}")
     given = {a.partition("=")[0] for a in arguments}
     for param in spec.params:
         if param.default is None and param.name not in given:
@@ -135,16 +137,15 @@ def _feature(old: Old, computed: Computed, path: str, id: str, feature: dict[str
 def _structures(old: Old, computed: Computed) -> list[tuple[str, str, dict[str, Any]]]:
     """Every structure with its path and timeframe; roles may hold a list or a map of lists."""
     found = []
-    written = old.value.get("structures") or {}
-    if isinstance(written, list):
-        written = {"exec": written}
-    for role, entries in written.items():
+    written = old.value.get("structures")
+    by_role = {"exec": written} if isinstance(written, list) else map_under(old.value, "structures")
+    for role, entries in by_role.items():
         path = f"structures.{role}"
         groups = entries if isinstance(entries, dict) else {role: entries}
         for name, group in groups.items():
             place = f"{path}.{name}" if isinstance(entries, dict) else path
             timeframe = timeframe_of(old, computed, name, place)
-            for i, one in enumerate(group or []):
+            for i, one in enumerate(group if isinstance(group, list) else []):
                 if isinstance(one, dict):
                     found.append((f"{place}[{i}]", timeframe, one))
     return found
@@ -162,7 +163,7 @@ def _structure(
     needs: set[str] = set()
     arguments = _sources(old, computed, spec, path, one, needs)
     accepted = {argument.name: argument for argument in spec.arguments}
-    for key, value in (one.get("params") or {}).items():
+    for key, value in map_under(one, "params").items():
         text = _param(old, computed, spec, f"{path}.params.{key}", key, value, timeframe, needs)
         if text is not None and text.partition("=")[0] in accepted:
             arguments.append(text)

@@ -97,6 +97,20 @@ def read_old(raw: bytes, path: str) -> Old:
     return old
 
 
+def map_under(container: dict[str, Any], key: str) -> dict[str, Any]:
+    """The map under ``key``, empty when nothing is written there; PlayError for anything else."""
+    value = container.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise PlayError(
+            f"{key!r} is not a map of names to values",
+            where=key,
+            hint="the old format writes a map here",
+        )
+    return value
+
+
 def substitute(value: Any, variables: dict[str, Any]) -> Any:
     """``${name}`` and ``{{ name }}`` replaced by the variables of the play."""
     if isinstance(value, dict):

@@ -7,7 +7,15 @@ from typing import Any
 
 from engine.play.predecessor.computed import Computed, declared, value_text
 from engine.play.predecessor.conditions import Conditions
-from engine.play.predecessor.reading import AMBIGUOUS, BROKEN, CHANGED, MOVED, Old, new_id
+from engine.play.predecessor.reading import (
+    AMBIGUOUS,
+    BROKEN,
+    CHANGED,
+    MOVED,
+    Old,
+    map_under,
+    new_id,
+)
 
 KINDS = {
     "entry_long": "enter_long",
@@ -30,7 +38,7 @@ class Alternative:
 def read_rules(old: Old, conditions: Conditions) -> dict[str, list[Alternative]]:
     """The rules by their new kind, without what the old position policy ruled out."""
     rules: dict[str, list[Alternative]] = {}
-    actions = old.value.get("actions") or old.value.get("blocks") or {}
+    actions = old.value.get("actions") or map_under(old.value, "blocks")
     if isinstance(actions, dict):
         for name, condition in actions.items():
             kind = KINDS.get(name)
@@ -65,7 +73,7 @@ def _block(
     if len(seen) > 1:
         message = "cases were tried in order across actions: each rule stands for itself now"
         old.note(AMBIGUOUS, path, message)
-    for j, emit in enumerate((block.get("else") or {}).get("emit") or []):
+    for j, emit in enumerate(map_under(block, "else").get("emit") or []):
         if emit.get("action") != "no_action":
             old.note(BROKEN, f"{path}.else.emit[{j}]", "an action without condition: left out")
 
@@ -90,7 +98,7 @@ def _emit(
     seen.add(kind)
     alternatives = rules.setdefault(kind, [])
     taken = {alternative.id for alternative in alternatives}
-    metadata = emit.get("metadata") or {}
+    metadata = map_under(emit, "metadata")
     label = next((v for k, v in metadata.items() if k.endswith("reason")), None)
     id = new_id(str(label or f"{block.get('id', 'rule')}_{number + 1}"), taken)
     tags: dict[str, str] = {}
@@ -106,7 +114,7 @@ def _emit(
 
 
 def _by_policy(old: Old, rules: dict[str, list[Alternative]]) -> dict[str, list[Alternative]]:
-    policy = old.value.get("position_policy") or {}
+    policy = map_under(old.value, "position_policy")
     mode, exit_mode = str(policy.get("mode", "long_only")), str(policy.get("exit_mode", ""))
     for side, word in (("short", "long_only"), ("long", "short_only")):
         for kind in (f"enter_{side}", f"exit_{side}"):
@@ -130,7 +138,7 @@ def _by_policy(old: Old, rules: dict[str, list[Alternative]]) -> dict[str, list[
 
 def read_entry(old: Old, sides: list[str]) -> dict[str, Any]:
     """The entry section; empty for market orders."""
-    entry = old.value.get("entry") or {}
+    entry = map_under(old.value, "entry")
     order = str(entry.get("order_type", "MARKET")).upper()
     if order == "MARKET":
         return {}
@@ -158,11 +166,11 @@ def read_entry(old: Old, sides: list[str]) -> dict[str, Any]:
 
 def read_risk(old: Old, computed: Computed) -> dict[str, Any]:
     """The risk section: simple (``risk``) or full (``risk_model``)."""
-    account = old.value.get("account") or {}
-    model = old.value.get("risk_model") or {}
-    simple = old.value.get("risk") or {}
+    account = map_under(old.value, "account")
+    model = map_under(old.value, "risk_model")
+    simple = map_under(old.value, "risk")
     risk: dict[str, Any] = {"size": _size(old, model, simple)}
-    leverage = (model.get("sizing") or {}).get("max_leverage") or account.get("max_leverage") or 1
+    leverage = map_under(model, "sizing").get("max_leverage") or account.get("max_leverage") or 1
     if float(leverage) != 1:
         risk["leverage"] = value_text(leverage)
     if model:
@@ -197,7 +205,7 @@ def _simple(old: Old, simple: dict[str, Any], risk: dict[str, Any]) -> None:
 
 
 def _size(old: Old, model: dict[str, Any], simple: dict[str, Any]) -> dict[str, str]:
-    sizing = model.get("sizing") or {}
+    sizing = map_under(model, "sizing")
     kind, value = sizing.get("model"), sizing.get("value")
     if kind == "risk_based" and value is not None:
         if not model.get("stop_loss"):
@@ -248,7 +256,7 @@ def _measure(old: Old, computed: Computed, written: dict[str, Any], path: str) -
 
 def _moves(old: Old, computed: Computed, model: dict[str, Any], risk: dict[str, Any]) -> None:
     """Trailing stop and break-even."""
-    trailing = model.get("trailing_config") or model.get("trailing") or {}
+    trailing = model.get("trailing_config") or map_under(model, "trailing")
     if trailing and trailing.get("trail_pct") is not None:
         risk["trail"] = {"price": f"{value_text(trailing['trail_pct'])}%"}
     elif trailing and trailing.get("atr_multiplier") is not None:
@@ -256,7 +264,7 @@ def _moves(old: Old, computed: Computed, model: dict[str, Any], risk: dict[str, 
         risk["trail"] = {"atr": value_text(trailing["atr_multiplier"]), "of": measure}
     if "trail" in risk and trailing.get("activation_pct"):
         risk["trail"]["after"] = f"{value_text(trailing['activation_pct'])}%"
-    even = model.get("break_even_config") or model.get("break_even") or {}
+    even = model.get("break_even_config") or map_under(model, "break_even")
     if even and even.get("activation_pct") is not None and risk.get("stop") != "none":
         risk["break_even"] = {"at": f"{value_text(even['activation_pct'])}%"}
         if even.get("offset_pct"):

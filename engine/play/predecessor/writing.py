@@ -18,6 +18,7 @@ from engine.play.predecessor.reading import (
     MOVED,
     Note,
     Old,
+    map_under,
     new_id,
     read_old,
     substitute,
@@ -52,13 +53,13 @@ def import_play(raw: bytes, path: str = "") -> Imported:
     Raises PlayError when it is not readable or nothing of that format.
     """
     old = read_old(raw, path)
-    variables = old.value.get("variables") or {}
+    variables = map_under(old.value, "variables")
     old.value = substitute(old.value, variables)
     for key in _NO_PART:
         if key in old.value and key != "version":
             old.note(MOVED, key, "no part of a play: left out")
     computed = read_computed(old)
-    written = old.value.get("setups") or {}
+    written = map_under(old.value, "setups")
     setups = {str(id): new_id(str(id), computed.taken) for id in written}
     conditions = Conditions(old, computed, setups)
     bodies = {id: conditions.text(condition, f"setups.{id}") for id, condition in written.items()}
@@ -90,7 +91,7 @@ def _note_unused(
     for id in setups:
         if id not in conditions.used_setups:
             old.note(MOVED, f"setups.{id}", "nothing reads it: left out")
-    if not (old.value.get("account") or {}).get("max_leverage") and not old.value.get("risk_model"):
+    if not map_under(old.value, "account").get("max_leverage") and not old.value.get("risk_model"):
         old.note(AMBIGUOUS, "account", "no leverage is written: 1 is taken")
     if not old.value.get("actions") and not old.value.get("blocks"):
         old.note(BROKEN, "actions", "the old play has no actions: it never traded")
