@@ -296,3 +296,20 @@ def test_c4_readiness_is_a_count_of_bars():
     assert not engine.ready
     engine.advance(bars()[slice(72 * 5 - 1, 72 * 5)])
     assert engine.ready
+
+
+@pytest.mark.parametrize("condition", ["close[5] > close[1]", "not (close[5] > close[1])"])
+def test_m7_looking_back_beyond_history_is_unknown_and_neither_it_nor_its_negation_fires(
+    condition: str,
+):
+    play = loads_play(
+        "version: 1\nname: back\nmarket: BTCUSDT\nclock: 1m\n"
+        f"rules: {{ enter_long: '{condition}' }}\n"
+        "risk: { size: { qty: 1 }, stop: none }\n"
+    )
+    held = market(10).klines[slice(0, 200)]
+    fired = [d.action == "enter_long" for d in Engine(play, BTC).advance(held)]
+    assert not any(fired[:5])
+    closes = held.close.tolist()
+    wanted = "not" not in condition
+    assert fired[5:] == [(closes[i - 5] > closes[i - 1]) is wanted for i in range(5, 200)]
