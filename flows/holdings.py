@@ -49,7 +49,7 @@ def holdings(
             {
                 "symbol": info.symbol,
                 "kind": info.kind.value,
-                "timeframe": info.timeframe,
+                "timeframe": info.timeframe or None,
                 "status": "partial" if missing else "complete",
                 "obtained": [list(interval) for interval in obtained],
                 "missing": [list(interval) for interval in missing],

@@ -48,6 +48,13 @@ def proved(root: Path, run_id: str) -> bool:
     return last_verdict(root, run_id) == "IDENTICAL"
 
 
+def _root_of(folder: RunFolder, root: Path) -> Path:
+    """Where the run's verifications lie: ``root``, unless the run was named by a path elsewhere,
+    whose own root is above ``runs/<play>/<symbol>/<run_id>``."""
+    path = folder.path.resolve()
+    return root if path.is_relative_to(root.resolve()) else path.parents[3]
+
+
 def run_document(root: Path, folder: RunFolder, **more: Any) -> dict[str, Any]:
     """A run as the command line shows it; metrics carry their units, times are epoch ms UTC."""
     summary, inputs = folder.summary(), folder.inputs
@@ -55,7 +62,7 @@ def run_document(root: Path, folder: RunFolder, **more: Any) -> dict[str, Any]:
         "run_id": folder.run_id,
         "result_hash": folder.result_hash,
         "status": folder.status,
-        "verdict": last_verdict(root, folder.run_id),
+        "verdict": last_verdict(_root_of(folder, root), folder.run_id),
         **more,
         "directory": str(folder.path),
         "report": None if folder.report is None else str(folder.report),

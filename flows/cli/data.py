@@ -12,7 +12,7 @@ import typer
 
 from flows.cli import sync, upkeep
 from flows.cli.command import command
-from flows.cli.errors import OK, UNUSABLE
+from flows.cli.errors import OK, UNUSABLE, Failure
 from flows.cli.options import (
     Environment,
     Kind,
@@ -81,7 +81,18 @@ def import_(
         with shell.progress():
             document = import_data(request)
     shell.answer(document, lambda console: _show_import(console, document))
-    return UNUSABLE if document["rejected"] else OK
+    if not document["rejected"]:
+        return OK
+    first = document["rejected"][0]
+    shell.complain(
+        Failure(
+            "ROWS_REJECTED",
+            f"nothing stored: {document['rejected_rows']} of the rows are bad",
+            where=f"{request.file}, row {first['row']}: {first['reason']}",
+            hint="mend the rows in the file and import it again",
+        )
+    )
+    return UNUSABLE
 
 
 @command(
@@ -96,7 +107,10 @@ def import_(
 def generate(
     shell: Shell,
     pattern: Annotated[
-        str, typer.Option(metavar="P", help="mixed, trend_up, trend_down, range or crash.")
+        str,
+        typer.Option(
+            metavar="P", help="A named shape: mixed, trend_up, range, squeeze, crash, halt ..."
+        ),
     ],
     symbol: Symbol,
     since: Since,

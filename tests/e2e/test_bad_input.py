@@ -87,6 +87,7 @@ def test_bad_rows_are_named_and_nothing_is_stored(changed, row: int, tmp_path: P
     assert row in [entry["row"] for entry in document["rejected"]]
     assert all(entry["reason"] for entry in document["rejected"])
     assert document["rows"] == 0
+    assert answer.errors == ["ROWS_REJECTED"]
     assert refused("data", "status", "--home", home)["code"]
 
 

@@ -58,6 +58,8 @@ def test_a_run_is_named_by_id_prefix_or_path(ran: tuple[Path, dict]):
     home, run = ran
     for name in (run["run_id"], run["run_id"][:8], run["directory"]):
         assert good("backtest", "show", name, "--home", home)["run_id"] == run["run_id"]
+    elsewhere = good("backtest", "show", run["directory"], "--home", home.parent / "other")
+    assert elsewhere["verdict"] == "IDENTICAL"
     assert refused("backtest", "show", run["run_id"][:7], "--home", home)["code"]
     assert refused("backtest", "show", "0" * 64, "--home", home)["code"] == "RUN_UNKNOWN"
 
