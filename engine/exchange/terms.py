@@ -133,7 +133,7 @@ def assemble(
         raise InstrumentError(
             f"no risk tiers of {instrument.symbol}",
             where="liquidation=on",
-            hint="sync the instrument from the venue, or set liquidation=off",
+            hint="sync its instrument and risk_tiers from the venue, or set liquidation=off",
             code="RISK_TIERS_MISSING",
         )
     first_term = Param.TIERS + Tier.SIZE * len(tiers)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,11 +155,24 @@ class Snapshot:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def instrument(self, symbol: str) -> Instrument | None:
-        """The newest instrument facts stored for a symbol; None if there are none."""
-        from engine.exchange.instrument import Instrument
+        """The newest instrument facts stored for a symbol, with its newest ladder of risk tiers;
+        None if there are none."""
+        from engine.exchange.instrument import Instrument, RiskTier
 
         facts = self._manifest["instruments"].get(symbol)
-        return Instrument.from_dict(facts[-1]) if facts else None
+        if not facts:
+            return None
+        instrument = Instrument.from_dict(facts[-1])
+        ladder = tuple(
+            RiskTier(
+                cap_usdt=Decimal(tier["risk_limit_usdt"]),
+                rate=Decimal(tier["maintenance_margin"]),
+                deduction_usdt=Decimal(tier["maintenance_deduction_usdt"]),
+                max_leverage=Decimal(tier["max_leverage"]),
+            )
+            for tier in self.risk_tiers(symbol) or ()
+        )
+        return replace(instrument, risk_tiers=ladder) if ladder else instrument
 
     def risk_tiers(self, symbol: str) -> list[dict[str, Any]] | None:
         """The newest ladder of risk tiers stored for a symbol, lowest first; None if there is none.

@@ -21,7 +21,7 @@ KLINE = Series.of("BTCUSDT", "kline", "5m")
 def synced(home: Path, url: str, until: str) -> dict[str, Any]:
     code, document = lockstep(
         *("data", "sync", "--symbol", "BTCUSDT", "--timeframe", "5m", "--kinds"),
-        *("kline,mark,funding,instruments", "--since", "2026-01-01", "--until", until),
+        *("kline,mark,funding,instruments,risk_tiers", "--since", "2026-01-01", "--until", until),
         *("--exchange-url", url),
         home=home,
     )
