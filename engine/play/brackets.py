@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.play.ast import Expr, Type
 from engine.play.document import Mapping, Node, Scalar, Sequence
 from engine.play.issues import Code, Issues
-from engine.play.model import MAX_TARGETS, NO_OFFSET, Amount, BreakEven, Sided, Stop, Target, Trail
+from engine.play.model import MAX_TARGETS, NO_OFFSET, Amount, BreakEven, Stop, Target, Trail
 from engine.play.operators import NUMBERS
 from engine.play.resolve import Resolver
 from engine.play.sections import Constants, Section, as_text
@@ -26,18 +25,6 @@ TARGET_ORDERS = ("limit", "market")
 _BELONGS_TO = {"of": "atr", "offset": "level"}
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """What stops, targets and trails have in common; see :class:`~engine.play.model.Stop`."""
-
-    kind: str
-    value: Decimal = Decimal(0)
-    of: Expr | None = None
-    unit: str = "price"
-    level: Sided | None = None
-    offset: Amount | None = None
-
-
 class BracketReader:
     """Reads the brackets of one play."""
 
@@ -53,10 +40,7 @@ class BracketReader:
             return Stop("none")
         form = "stop: { price: 2% }, { atr: 2, of: atr(14) } or none"
         section = self._section(node, path, (*STOPS, *_BELONGS_TO), form)
-        found = self._distance(section, node, STOPS, "stop") if section is not None else None
-        if found is None:
-            return None
-        return Stop(found.kind, found.value, found.of, found.unit, found.level, found.offset)
+        return self._distance(section, node, STOPS, "stop") if section is not None else None
 
     def targets(self, node: Node, path: str) -> tuple[Target, ...]:
         """One target or a ladder of them."""
@@ -186,7 +170,8 @@ class BracketReader:
 
     def _distance(
         self, section: Section, node: Node, kinds: tuple[str, ...], what: str
-    ) -> Distance | None:
+    ) -> Stop | None:
+        """What stops, targets and trails have in common, as a stop."""
         kind = one_kind(section, node, kinds, self._issues)
         if kind is None:
             return None
@@ -197,24 +182,24 @@ class BracketReader:
             level = self._sided.price(written, path)
             offset_node = section.get("offset")
             offset = self._offset(offset_node, section.path("offset")) if offset_node else None
-            return None if level is None else Distance(kind, level=level, offset=offset)
+            return None if level is None else Stop(kind, level=level, offset=offset)
         if kind == "points":
             return self._points(written, path)
         value = self._number(written, path, kind, what)
         of = self._of(section) if kind == "atr" else None
         if value is None or (kind == "atr" and of is None):
             return None
-        return Distance(kind, value, of)
+        return Stop(kind, value, of)
 
-    def _points(self, node: Node, path: str) -> Distance | None:
+    def _points(self, node: Node, path: str) -> Stop | None:
         ticks = self._constants.ticks(node) if isinstance(node, Scalar) else None
         if ticks is not None:
             if ticks <= 0:
                 self._issues.error(Code.VALUE, node.mark(path), f"{ticks} is not above 0")
-            return Distance("points", ticks, unit="ticks")
+            return Stop("points", ticks, unit="ticks")
         words = "a distance in units of the price such as 250, or ticks such as 20 ticks"
         value = self._constants.read(node, path, types=NUMBERS, words=words, above=Decimal(0))
-        return None if value is None else Distance("points", value)
+        return None if value is None else Stop("points", value)
 
     def _number(self, node: Node, path: str, kind: str, what: str) -> Decimal | None:
         """Percent of a price or of margin, multiples of R or of a measure."""
