@@ -276,10 +276,11 @@ class Features:
                         "the play counts in ticks, and the instrument's tick size is not known"
                     )
                 track = self._tracks[node.timeframe]
+                # Before history a constant is as unknown as everything else.
                 if node.truth:
-                    track.T[row] = 2 if node.value else 0
+                    track.T[row, track.history :] = 2 if node.value else 0
                 else:
-                    track.F[row] = node.value
+                    track.F[row, track.history :] = node.value
 
     def _step(self, group: list[int]) -> Callable[[], None]:
         """What carries out a group of nodes: a program, or a single kernel."""

@@ -313,3 +313,20 @@ def test_m7_looking_back_beyond_history_is_unknown_and_neither_it_nor_its_negati
     closes = held.close.tolist()
     wanted = "not" not in condition
     assert fired[5:] == [(closes[i - 5] > closes[i - 1]) is wanted for i in range(5, 200)]
+
+
+@pytest.mark.parametrize("condition", ["not cross_above(2, 3)", "not cross_below(3, 2)"])
+def test_m7_a_cross_of_constants_is_unknown_on_the_first_bar_of_history(condition: str):
+    """Null if any of the four is null, and before history each of them is."""
+    play = loads_play(
+        "version: 1\nname: constants\nmarket: BTCUSDT\nclock: 1m\n"
+        f"rules: {{ enter_long: '{condition} and close > 0' }}\n"
+        "risk: { size: { qty: 1 }, stop: none }\n"
+    )
+    held = market(10).klines[slice(0, 50)]
+    for cut in (50, 1, 7):
+        engine, actions = Engine(play, BTC), []
+        for lo in range(0, 50, cut):
+            actions += [d.action for d in engine.advance(held[slice(lo, min(lo + cut, 50))])]
+            engine = Engine.restore(engine.snapshot())
+        assert actions == ["none", *["enter_long"] * 49]
