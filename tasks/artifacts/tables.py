@@ -59,8 +59,13 @@ def encode_table(table: pa.Table) -> bytes:
 
 def decode_table(data: bytes, where: str) -> pa.Table:
     """The table in a Parquet file's bytes; ArtifactError naming ``where`` if it cannot be read."""
+    # In this thread alone: a pool's thread that let go of Python's bytes while the interpreter ends
+    # would abort the process.
     try:
-        return pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        with pq.ParquetFile(
+            pa.BufferReader(data), page_checksum_verification=True, pre_buffer=False
+        ) as file:
+            return file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"not a readable Parquet file: {error}", where=where) from error
 
