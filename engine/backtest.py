@@ -207,7 +207,8 @@ def run_backtest(
     instrument = config.instrument_for(dataset.instrument)
     _check(play, dataset, config)
     bars, mark = dataset.bars, dataset.mark if config.mark == "series" else None
-    prices = price_columns(bars, mark, instrument)
+    index = dataset.index if config.trigger_by == "index" else None
+    prices = price_columns(bars, mark, instrument, index)
     scale = instrument.scale(prices.decimals, prices.largest)
     terms = terms_of(play, config, instrument, scale)
     plan = compile_features(
@@ -288,14 +289,16 @@ def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
             code="WINDOW_EMPTY",
         )
     if config.mark == "series":
-        _check_mark(dataset)
-    if config.trigger_by == "index" or (config.trigger_by == "mark" and config.mark == "last"):
+        _check_grid(dataset, "mark", dataset.mark, "set mark=last")
+    if config.trigger_by == "mark" and config.mark == "last":
         raise ConfigError(
-            f"trigger_by={config.trigger_by} without a series of {config.trigger_by} prices",
+            "trigger_by=mark without a series of mark prices",
             where="trigger_by",
-            hint="set trigger_by=last" if config.trigger_by == "index" else "set mark=series",
+            hint="set mark=series",
             code="TRIGGER_SERIES_MISSING",
         )
+    if config.trigger_by == "index":
+        _check_grid(dataset, "index", dataset.index, "set trigger_by=last")
     if config.funding == "on" and dataset.funding_ms is None:
         raise DataError(
             f"no funding history of {dataset.symbol}",
@@ -304,16 +307,13 @@ def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
         )
 
 
-def _check_mark(dataset: Dataset) -> None:
-    mark: Bars | None = dataset.mark
-    if mark is None or not np.array_equal(mark.open_ms, dataset.bars.open_ms):
-        what = (
-            "no mark prices" if mark is None else "mark prices of other bars than the fill series"
-        )
+def _check_grid(dataset: Dataset, kind: str, series: Bars | None, otherwise: str) -> None:
+    if series is None or not np.array_equal(series.open_ms, dataset.bars.open_ms):
+        other = "" if series is None else " of other bars than the fill series"
         raise DataError(
-            f"{what} of {dataset.symbol}",
-            hint="give mark bars on the fill series' grid, or set mark=last",
-            code="MARK_MISSING",
+            f"{'no ' if series is None else ''}{kind} prices{other} of {dataset.symbol}",
+            hint=f"give {kind} bars on the fill series' grid, or {otherwise}",
+            code=f"{kind.upper()}_MISSING",
         )
 
 

@@ -27,7 +27,8 @@ class Bars:
 
     ``open_ms`` int64[n] epoch ms UTC, strictly increasing; ``open high low close volume``
     float64[n] (prices in USDT, volume in base units); optional ``turnover`` (USDT), ``mark_close``
-    (USDT) and ``funding_rate`` (the last known at each close) float64[n] or None.
+    and ``index_close`` (USDT), ``funding_rate`` and ``open_interest`` (base units; both the last
+    known at each close, NaN before the first) float64[n] or None.
     """
 
     open_ms: IntColumn
@@ -39,6 +40,8 @@ class Bars:
     turnover: FloatColumn | None = None
     mark_close: FloatColumn | None = None
     funding_rate: FloatColumn | None = None
+    index_close: FloatColumn | None = None
+    open_interest: FloatColumn | None = None
 
     def __post_init__(self) -> None:
         n = len(self.open_ms)

@@ -7,6 +7,7 @@ simulated exchange.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -18,12 +19,17 @@ E8 = 10**8
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A fill: ``qty`` base units bought or sold at ``price`` USDT at ``ts_ms``."""
+    """A fill: ``qty`` base units bought or sold at ``price`` USDT at ``ts_ms``.
+
+    ``stop``: where the first stop of what the fill opens stands, USDT; None: it has none. Exit
+    rules that read ``position.r`` measure by it.
+    """
 
     ts_ms: int
     side: Literal["buy", "sell"]
     qty: Decimal
     price: Decimal
+    stop: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ Event: TypeAlias = Execution | Cancel | Funding
 @dataclass(slots=True)
 class Position:
     """What has been told: signed lots, their cost, what funding they received or paid, and how
-    many clock closes they have been held over."""
+    many clock closes they have been held over; of the newest fill that opened, R of the whole
+    position (-1: it has no stop) and the lots held then."""
 
     lots: int = 0
     cost_e8: int = 0
@@ -56,6 +63,8 @@ class Position:
     entry_ms: int = -1
     bars: int = 0
     last_event_ms: int = -1
+    risk_e8: int = -1
+    original_lots: int = 0
 
     @property
     def side(self) -> int:
@@ -98,20 +107,29 @@ class Position:
                 self.bars = 0
             self.cost_e8 += notional_e8 * opening // lots
             self.lots += opening if signed > 0 else -opening
+            self.original_lots, self.risk_e8 = abs(self.lots), -1
+            if event.stop is not None:
+                at_stop = abs(self.lots) * qty_step * event.stop * E8
+                self.risk_e8 = abs(self.cost_e8 - _whole(at_stop, f"a stop at {event.stop}"))
         elif self.lots == 0:
             self.entry_ms, self.funding_e8, self.bars = -1, 0, 0
+            self.risk_e8, self.original_lots = -1, 0
 
     def fields(self, close: float, qty_step: Decimal) -> dict[str, float]:
         """What exit rules may read of the open position at a clock close of price ``close``: the
-        side as 0 long, 1 short."""
-        held = abs(self.lots) * float(qty_step)
-        cost = self.cost_e8 / E8
-        profit = self.side * (held * close - cost)
+        side as 0 long, 1 short; ``r`` is NaN without a stop. The same sums, bit for bit, as the
+        simulated exchange's (:mod:`engine.exchange.position_rules`)."""
+        worth = abs(self.lots) * qty_step * Decimal(repr(close)) * E8
+        profit = float(self.side * (_whole(worth, f"a close of {close}") - self.cost_e8))
+        risk = math.nan
+        if self.risk_e8 > 0:
+            risk = self.risk_e8 * (float(abs(self.lots)) / float(self.original_lots))
         return {
             "bars": float(self.bars),
             "side": 0.0 if self.lots > 0 else 1.0,
-            "entry_price": cost / held,
-            "pnl_pct": 100.0 * profit / cost,
+            "entry_price": self.cost_e8 / (float(abs(self.lots)) * float(qty_step * E8)),
+            "pnl_pct": 100.0 * profit / self.cost_e8,
+            "r": profit / risk,
         }
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from engine.bars import Bars, check_bars
 from engine.canonical import canonical_bytes, sha256_hex
-from engine.errors import ConfigError, EngineError
+from engine.errors import EngineError
 from engine.exchange.instrument import Instrument
 from engine.features import CAPACITY, ClockBlock, Features, WarmupPlan, compile_features
 from engine.features.plan import WARMUP_WEIGHT
@@ -77,13 +77,6 @@ class Engine:
                 play, self.base_timeframe, warmup_weight, tick_size=instrument.tick_size
             )
         )
-        if any(node.kind == "position" and node.name == "r" for node in self._features.plan.nodes):
-            raise ConfigError(
-                "exit rules that read position.r are not built yet outside a backtest",
-                where=f"play {play.name}",
-                hint="state them by position.pnl_pct, or as stop, target, trail or limits",
-                code="NOT_BUILT",
-            )
         self._position = Position()
         self._ids = rule_ids(play)
 

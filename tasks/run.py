@@ -19,13 +19,14 @@ from engine.errors import ConfigError
 from engine.exchange.instrument import Instrument
 from engine.features import compile_features
 from engine.play.model import Play
-from engine.timeframe import Timeframe, divides, parse_timeframe
+from engine.timeframe import MINUTE_MS, Timeframe, divides, parse_timeframe
 from tasks.identity import SeriesFacts, run_id, run_inputs
 from tasks.window import (
     facts_of,
+    interest_grid,
     recorded_series,
     require_funding,
-    require_mark,
+    require_prices,
     require_same_rows,
     resolve_window,
     warmup_from,
@@ -76,16 +77,29 @@ def prepare_run(
             hint=f"--set fill_timeframe={play.clock.value}",
         )
     window = resolve_window(snapshot, symbol, base, play.clock, since_ms, until_ms)
-    plan = compile_features(play, base, float(config.warmup_weight)).warmup
+    features = compile_features(play, base, float(config.warmup_weight))
+    plan, reads = features.warmup, features.columns
     begin = warmup_from(snapshot, symbol, base, window[0], plan.base_bars)
     instrument = snapshot.instrument(symbol) or Instrument.default(symbol)
     series = [facts_of(snapshot, symbol, "kline", base.value, begin, window[1])]
-    if config.mark == "series":
-        require_mark(snapshot, symbol, base)
+    if config.mark == "series" or "mark_close" in reads:
+        otherwise = "" if "mark_close" in reads else "--set mark=last"
+        require_prices(snapshot, symbol, "mark", base, otherwise)
         series.append(facts_of(snapshot, symbol, "mark", base.value, begin, window[1]))
-    if config.funding == "on":
+    if config.trigger_by == "index" or "index_close" in reads:
+        otherwise = "" if "index_close" in reads else "--set trigger_by=last"
+        require_prices(snapshot, symbol, "index", base, otherwise)
+        series.append(facts_of(snapshot, symbol, "index", base.value, begin, window[1]))
+    if config.funding == "on" or "funding_rate" in reads:
         require_funding(snapshot, symbol, *window, instrument.funding_interval_min)
-        series.append(facts_of(snapshot, symbol, "funding", "", *window))
+        since = window[0]
+        if "funding_rate" in reads:  # what was in force at the first bar read was told before it
+            since = begin - instrument.funding_interval_min * MINUTE_MS
+        series.append(facts_of(snapshot, symbol, "funding", "", since, window[1]))
+    if "open_interest" in reads:
+        grid = interest_grid(snapshot, symbol, *window)
+        since = begin - grid.ms
+        series.append(facts_of(snapshot, symbol, "open_interest", grid.value, since, window[1]))
     warmup = {**plan.to_dict(), "read_from_ms": begin}
     generators = snapshot.generators(symbol, begin, window[1])
     return _assemble(snapshot, play, config, base, window, warmup, series, instrument, generators)
@@ -146,8 +160,19 @@ def _assemble(
     by_kind = {facts.kind: facts for facts in series}
     kline = by_kind["kline"]
     symbol, span = kline.symbol, (kline.first_ms, kline.until_ms)
-    mark = snapshot.bars(symbol, "mark", base.value, *span) if "mark" in by_kind else None
-    funding = snapshot.funding(symbol, *window) if "funding" in by_kind else (None, None)
+    prices = {
+        kind: snapshot.bars(symbol, kind, base.value, *span) if kind in by_kind else None
+        for kind in ("mark", "index")
+    }
+    funding, interest = by_kind.get("funding"), by_kind.get("open_interest")
+    funding_ms, funding_rate_e8 = (
+        snapshot.funding(symbol, funding.first_ms, funding.until_ms) if funding else (None, None)
+    )
+    interest_ms, interest_values = (
+        snapshot.open_interest(symbol, interest.timeframe, interest.first_ms, interest.until_ms)
+        if interest
+        else (None, None)
+    )
     inputs = run_inputs(
         play=play.canonical,
         config=config.resolved(),
@@ -170,9 +195,12 @@ def _assemble(
         instrument=instrument,
         since_ms=window[0],
         until_ms=window[1],
-        mark=mark,
-        funding_ms=funding[0],
-        funding_rate_e8=funding[1],
+        mark=prices["mark"],
+        index=prices["index"],
+        funding_ms=funding_ms,
+        funding_rate_e8=funding_rate_e8,
+        interest_ms=interest_ms,
+        interest=interest_values,
         provenance=inputs["data"],
     )
     return PreparedRun(

@@ -134,15 +134,36 @@ def require_funding(
         )
 
 
-def require_mark(snapshot: Snapshot, symbol: str, base: Timeframe) -> None:
-    """Raise DataError unless a mark series of the fill timeframe is held."""
-    if not snapshot.holds(symbol, "mark", base.value):
+def require_prices(
+    snapshot: Snapshot, symbol: str, kind: str, base: Timeframe, otherwise: str = ""
+) -> None:
+    """Raise DataError unless a ``mark`` or ``index`` series of the fill timeframe is held;
+    ``otherwise`` is what to do without."""
+    if not snapshot.holds(symbol, kind, base.value):
         raise DataError(
-            f"environment {snapshot.env!r} holds no {base.value} mark prices of {symbol}",
+            f"environment {snapshot.env!r} holds no {base.value} {kind} prices of {symbol}",
             where=f"environment {snapshot.env}",
-            hint="import or sync them, or --set mark=last",
-            code="MARK_MISSING",
+            hint="import or sync them" + (f", or {otherwise}" if otherwise else ""),
+            code=f"{kind.upper()}_MISSING",
         )
+
+
+def interest_grid(snapshot: Snapshot, symbol: str, since_ms: int, until_ms: int) -> Timeframe:
+    """The finest grid on which open interest is held without a hole over the window.
+
+    Raises DataError ``INTEREST_MISSING`` if there is none.
+    """
+    for timeframe in Timeframe:
+        place = (symbol, "open_interest", timeframe.value)
+        if snapshot.holds(*place) and not snapshot.gaps(*place, since_ms, until_ms):
+            return timeframe
+    raise DataError(
+        f"environment {snapshot.env!r} holds no whole open interest of {symbol} between "
+        f"{format_ms(since_ms)} and {format_ms(until_ms)}",
+        where=f"environment {snapshot.env}",
+        hint="import or sync it (--kinds open_interest)",
+        code="INTEREST_MISSING",
+    )
 
 
 def facts_of(
@@ -151,6 +172,8 @@ def facts_of(
     """Provenance of the rows of one series in ``[first_ms, until_ms)``."""
     if kind == "funding":
         rows = len(snapshot.funding(symbol, first_ms, until_ms)[0])
+    elif kind == "open_interest":
+        rows = len(snapshot.open_interest(symbol, timeframe, first_ms, until_ms)[0])
     else:
         rows = len(snapshot.bars(symbol, kind, timeframe, first_ms, until_ms))
     return SeriesFacts(

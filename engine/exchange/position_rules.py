@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from engine.exchange.layout import Param, State
+from engine.exchange.margin import E8
 from engine.features.program import evaluate, rule_columns
 
 _LONG, _SHORT = 0.0, 1.0
@@ -15,11 +16,14 @@ _LONG, _SHORT = 0.0, 1.0
 
 @njit(cache=True)
 def _fields(S, P, close):
-    """``bars side entry_price pnl_pct r`` of the open position at the last price ``close``."""
+    """``bars side entry_price pnl_pct r`` of the open position at the last price ``close``.
+
+    :meth:`engine.position.Position.fields` is the same, bit for bit.
+    """
     side, cost = S[State.SIDE], float(S[State.COST_E8])
-    size = float(S[State.LOTS] * P[Param.VALUE_E8])
+    step_e8 = P[Param.VALUE_E8] * (E8 // P[Param.UNIT_E8])
     profit = float(side * (S[State.LOTS] * close * P[Param.VALUE_E8] - S[State.COST_E8]))
-    entry = cost / size * (P[Param.UNIT_E8] / 1e8)
+    entry = cost / (float(S[State.LOTS]) * float(step_e8))
     risk = math.nan
     if S[State.RISK_E8] > 0:
         risk = S[State.RISK_E8] * (float(S[State.LOTS]) / float(S[State.ORIGINAL_LOTS]))

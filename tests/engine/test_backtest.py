@@ -12,7 +12,9 @@ import pytest
 
 from engine import Dataset, Engine, Execution, Instrument, RunConfig, load_play, loads_play
 from engine import run_backtest as run
+from engine.backtest import Result
 from engine.errors import DataError
+from engine.play.model import Play
 from engine.timeframe import Timeframe
 from tests.engine.markets import DAY, HOUR, T0, dataset, flat_bars, market
 
@@ -69,9 +71,47 @@ def test_the_result_does_not_depend_on_blocks(name: str):
 def test_the_engine_told_of_the_runs_fills_decides_as_the_backtest_did(name: str):
     """Parity: what is deployed is what was backtested. Fills at a bar's open are told before that
     bar, others before the next one; both come after the close that the bar before ended on."""
-    play, held = load_play(PLAYS / f"{name}.yml"), dataset(30)
-    result = run(play, held, RunConfig(**OPEN))
+    assert_parity(load_play(PLAYS / f"{name}.yml"), dataset(30))
+
+
+READS_THE_POSITION = """\
+version: 1
+name: minded
+market: BTCUSDT
+clock: 5m
+rules:
+  enter_long: cross_above(ema(close, 5), ema(close, 20))
+  enter_short: cross_below(ema(close, 5), ema(close, 20))
+  exit_long: {exit}
+  exit_short: {exit}
+risk:
+  size: {{ risk: 1% }}
+  stop: {{ price: 0.7% }}
+  target: [{{ rr: 0.4, close: 40% }}, {{ rr: 4 }}]
+"""
+
+
+@pytest.mark.parametrize(
+    "exit",
+    [
+        "position.r > 0.6R or position.r < -0.3R",
+        "position.pnl_pct < -0.2 or position.bars >= 20",
+        "close > 1.004 * position.entry_price or close < 0.998 * position.entry_price",
+        "position.side == short and position.r < 0.1R or position.bars > 30",
+    ],
+)
+def test_exits_by_the_position_are_decided_alike(exit: str):
+    result = assert_parity(loads_play(READS_THE_POSITION.format(exit=exit)), dataset(30))
+    reasons = set(result.fills.column("reason").to_pylist())
+    assert {"target", "stop", "exit_rule"} <= reasons
+
+
+def assert_parity(play: Play, held: Dataset) -> Result:
+    result = run(play, held, RunConfig(**OPEN), events=True)
     fills = result.fills.to_pylist()
+    stops = {row["ts_ms"]: Decimal(row["price_e8"]) / 10**8
+             for row in result.events.to_pylist() if row["event"] == "bracket"
+             and row["cause"] == "entry" and row["level"] is None}  # fmt: skip
     assert len(fills) > 8
     engine = Engine(play, held.instrument)
     opens = held.bars.open_ms.tolist()
@@ -82,7 +122,7 @@ def test_the_engine_told_of_the_runs_fills_decides_as_the_backtest_did(name: str
         at = bisect.bisect_right(opens, fill["ts_ms"]) - 1
         event = Execution(fill["ts_ms"], fill["side"],
                           Decimal(fill["qty_lots"]) * held.instrument.qty_step,
-                          Decimal(fill["price_e8"]) / 10**8)  # fmt: skip
+                          Decimal(fill["price_e8"]) / 10**8, stops.get(fill["ts_ms"]))  # fmt: skip
         told.setdefault(at, []).append(event)
     decisions = []
     edges = [0, *sorted(told), len(opens)]
@@ -95,6 +135,7 @@ def test_the_engine_told_of_the_runs_fills_decides_as_the_backtest_did(name: str
         (row["ts_ms"], row["action"], row["rule"]) for row in expected
     ]
     assert [dict(d.values) for d in acted] == [row["values"] for row in expected]
+    return result
 
 
 def test_the_ledger_adds_up_to_the_last_unit():
@@ -231,12 +272,26 @@ def test_short_warm_up_is_told_and_a_long_one_is_not():
         ({"mark": None}, {}, "MARK_MISSING"),
         ({"funding_ms": None}, {}, "FUNDING_MISSING"),
         ({"until_ms": T0 + DAY}, {}, "WINDOW_EMPTY"),
+        ({}, {"trigger_by": "index"}, "INDEX_MISSING"),
     ],
 )
 def test_missing_inputs_are_refused(changed: dict, config: dict, code: str):
     with pytest.raises(DataError) as refused:
         run(load_play(PLAYS / "ema_bracket.yml"), dataset(3, **changed), RunConfig(**config))
     assert refused.value.code == code
+
+
+def test_a_stop_by_the_index_is_touched_by_the_index_alone():
+    """Bought at 100, stopped at 98 by the index. The last price falls below at once, the index two
+    bars later, from 100 to 97: it meets 98 after two thirds of its way, where the last price on its
+    own from 97 to 96 stands at 96.33, a tick of 0.1 rounded down."""
+    last = [100.0, 100.0, 97.0, 97.0, 96.0, 96.0]
+    index = flat_bars([100.0, 100.0, 100.0, 100.0, 97.0, 97.0])
+    play = loads_play(always("enter_long: close >= 100", stop="{ price: 2% }"))
+    by_last = run(play, hourly(last), plain()).trades.to_pylist()
+    by_index = run(play, hourly(last, index=index), plain(trigger_by="index")).trades.to_pylist()
+    assert [(t["exit_ms"] - T0) // HOUR for t in by_last] == [2]
+    assert [((t["exit_ms"] - T0) // HOUR, t["exit_price"]) for t in by_index] == [(4, 96.3)]
 
 
 def test_an_order_the_account_cannot_carry_is_refused_and_counted():

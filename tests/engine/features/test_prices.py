@@ -98,6 +98,29 @@ def test_a_dataset_feeds_mark_and_funding_to_expressions() -> None:
     assert truths(play_of("mark_close > close and funding_rate < 0"), fed)[-1] == 2
 
 
+def test_a_dataset_feeds_index_and_open_interest_to_expressions() -> None:
+    full = make_bars(6)
+    bars = Bars(full.open_ms, full.open, full.high, full.low, full.close, full.volume)
+    other = Bars(full.open_ms, full.open, full.high, full.low, full.close - 0.5, full.volume)
+    closes = full.open_ms + 60_000
+    dataset = Dataset(
+        symbol="BTCUSDT",
+        base_timeframe=Timeframe.M1,
+        bars=bars,
+        instrument=Instrument.default("BTCUSDT"),
+        since_ms=int(full.open_ms[0]),
+        until_ms=int(closes[-1]),
+        index=other,
+        interest_ms=np.array([closes[1], closes[3] + 1]),
+        interest=np.array([7.0, 9.0]),
+    )
+    fed = dataset.fed_bars({"index_close", "open_interest"})
+    assert fed.index_close.tolist() == (full.close - 0.5).tolist()
+    nan = float("nan")
+    np.testing.assert_array_equal(fed.open_interest, [nan, 7.0, 7.0, 7.0, 9.0, 9.0])
+    assert truths(play_of("index_close < close and open_interest > 8"), fed) == [1, 0, 0, 0, 2, 2]
+
+
 def test_ticks_need_an_instrument() -> None:
     plan = compile_features(play_of("close > open + 2tick"), Timeframe.M1)
     with pytest.raises(ConfigError, match="tick size"):

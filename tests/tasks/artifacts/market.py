@@ -41,6 +41,11 @@ def funding(since: int, until: int, step: int = 8 * HOUR) -> dict:
     }
 
 
+def interest(since: int, until: int, step: int = HOUR) -> dict:
+    ts = np.arange(since, until, step, dtype=np.int64)
+    return {"ts_ms": ts, "value": 1_000.0 + (ts - T0) / step % 24}
+
+
 def put(home: Path, symbol: str, kind: str, timeframe: str, columns: dict, env: str) -> None:
     """Store rows of one series and publish."""
     store = Store(home, env)

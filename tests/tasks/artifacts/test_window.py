@@ -11,8 +11,9 @@ from engine.timeframe import Timeframe
 from tasks.store import Store
 from tasks.window import (
     facts_of,
+    interest_grid,
     require_funding,
-    require_mark,
+    require_prices,
     require_same_rows,
     resolve_window,
     warmup_from,
@@ -150,7 +151,22 @@ def test_h3_no_funding_history_at_all_is_refused(tmp_path: Path):
 def test_a_missing_mark_series_names_the_way_out(tmp_path: Path):
     market.put(tmp_path, "BTCUSDT", "kline", "5m", market.candles(T0, T0 + DAY), "backtest")
     with pytest.raises(DataError, match="mark=last"):
-        require_mark(Store(tmp_path, "backtest").snapshot(), "BTCUSDT", M5)
+        require_prices(
+            Store(tmp_path, "backtest").snapshot(), "BTCUSDT", "mark", M5, "--set mark=last"
+        )
+
+
+def test_open_interest_is_read_on_the_finest_grid_held_whole(tmp_path: Path):
+    """A finer grid with a hole in the window is not taken; without any the run is refused."""
+    fine, coarse = market.interest(T0, T0 + DAY, 5 * MINUTE), market.interest(T0, T0 + 2 * DAY)
+    market.put(tmp_path, "BTCUSDT", "open_interest", "5m", fine, "backtest")
+    market.put(tmp_path, "BTCUSDT", "open_interest", "1h", coarse, "backtest")
+    snapshot = Store(tmp_path, "backtest").snapshot()
+    assert interest_grid(snapshot, "BTCUSDT", T0, T0 + DAY) is M5
+    assert interest_grid(snapshot, "BTCUSDT", T0, T0 + 2 * DAY) is H1
+    with pytest.raises(DataError, match="open interest") as raised:
+        interest_grid(snapshot, "BTCUSDT", T0, T0 + 3 * DAY)
+    assert raised.value.code == "INTEREST_MISSING"
 
 
 def recorded(store: Store) -> list:
