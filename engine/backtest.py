@@ -12,7 +12,7 @@ when they are asked for. It does not depend on the size of blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,7 @@ from engine.exchange.prices import price_columns
 from engine.exchange.simulator import NO_VOLUME, SimulatedExchange
 from engine.exchange.terms import terms_of
 from engine.features import CAPACITY, Features, compile_features
+from engine.gaps import pieces, settled
 from engine.metrics import RunFacts, compute_metrics
 from engine.play.model import Play
 from engine.session import rule_ids, rules_text
@@ -205,6 +206,7 @@ def run_backtest(
     or is not built, DataError or BarsError for bars that cannot be run over.
     """
     instrument = config.instrument_for(dataset.instrument)
+    dataset, missing = settled(dataset, config.gaps)
     _check(play, dataset, config)
     bars, mark = dataset.bars, dataset.mark if config.mark == "series" else None
     index = dataset.index if config.trigger_by == "index" else None
@@ -219,8 +221,9 @@ def run_backtest(
     )
     features, fed = Features(plan, block_bars), dataset.fed_bars(plan.columns)
     begin = int(np.searchsorted(bars.open_ms, dataset.since_ms))
-    for lo in range(0, begin, block_bars):
-        features.advance(fed, lo, min(lo + block_bars, begin))
+    whole = [(0, len(bars))] if config.gaps != "skip" else pieces(bars, dataset.base_timeframe)
+    for lo, hi in _blocks(whole, 0, begin, block_bars):
+        features.advance(fed, lo, hi)
 
     funding_ms, funding_rate_e8 = _funding(dataset, config)
     exchange = SimulatedExchange(
@@ -236,8 +239,7 @@ def run_backtest(
     exchange.open_account(int(config.equity * tables.E8), dataset.since_ms)
     exchange.state[State.EVENTS] = events
     values = []
-    for lo in range(begin, len(bars), block_bars):
-        hi = min(lo + block_bars, len(bars))
+    for lo, hi in _blocks(whole, begin, len(bars), block_bars):
         block = features.advance(fed, lo, hi)
         made = exchange.step(lo, hi, block, 0)
         values.append(features.values(made[:, DecisionRow.CLOCK_INDEX]))
@@ -267,9 +269,19 @@ def run_backtest(
         symbol=dataset.symbol,
         status=exchange.status.name,
         flags=_flags(config, instrument, short),
-        warnings=_warnings(play, instrument, features, begin),
+        warnings=_warnings(play, instrument, features, begin, config.gaps, missing),
         _raw=raw,
     )
+
+
+def _blocks(
+    stretches: list[tuple[int, int]], begin: int, end: int, block_bars: int
+) -> Iterator[tuple[int, int]]:
+    """``[begin, end)`` in blocks of at most ``block_bars``, none reaching over two stretches."""
+    for first, last in stretches:
+        stop = min(last, end)
+        for lo in range(max(first, begin), stop, block_bars):
+            yield lo, min(lo + block_bars, stop)
 
 
 def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
@@ -279,7 +291,7 @@ def _check(play: Play, dataset: Dataset, config: RunConfig) -> None:
             where="fill_timeframe",
             hint=f"use fill_timeframe={play.clock.value}",
         )
-    check_bars(dataset.bars, dataset.base_timeframe)
+    check_bars(dataset.bars, dataset.base_timeframe, holes=config.gaps == "skip")
     times = dataset.bars.open_ms
     if not len(times) or not dataset.since_ms <= int(times[-1]) < dataset.until_ms:
         raise DataError(
@@ -353,6 +365,7 @@ def _flags(config: RunConfig, instrument: Instrument, short: bool) -> dict[str, 
     """What the result assumes."""
     return {
         "funding": config.funding,
+        "gaps": config.gaps,
         "liquidation": config.liquidation,
         "mark": config.mark,
         "path": config.path,
@@ -364,8 +377,12 @@ def _flags(config: RunConfig, instrument: Instrument, short: bool) -> dict[str, 
     }
 
 
-def _warnings(play: Play, instrument: Instrument, features: Features, had_bars: int) -> list[str]:
+def _warnings(
+    play: Play, instrument: Instrument, features: Features, had_bars: int, gaps: str, missing: int
+) -> list[str]:
     warnings = list(play.warnings)
+    if missing:
+        warnings.append(f"gaps={gaps}: {missing} bars of the fill series are missing")
     wanted = features.plan.warmup.base_bars
     if had_bars < wanted:
         warnings.append(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import BarsError
-from engine.timeframe import Timeframe, bar_indices, floor_ms, format_ms
+from engine.timeframe import Timeframe, bar_indices, bar_opens, floor_ms, format_ms
 
 FloatColumn = npt.NDArray[np.float64]
 IntColumn = npt.NDArray[np.int64]
@@ -80,22 +80,28 @@ def concat(parts: list[Bars]) -> Bars:
     return Bars(**columns)
 
 
-def check_bars(bars: Bars, timeframe: Timeframe) -> None:
+def check_bars(bars: Bars, timeframe: Timeframe, *, holes: bool = False) -> None:
     """Raise BarsError naming the first bar that is off the grid, out of order, missing its
-    predecessor, non-finite, or whose high and low do not contain its open and close."""
+    predecessor (unless there may be ``holes``), non-finite, or whose high and low do not contain
+    its open and close."""
     from engine.bar_check import first_impossible, first_out_of_step  # compiled: loaded when used
 
     if not len(bars):
         return
     ms = bars.open_ms
-    for at in (0, len(ms) - 1):
+    numbers = bar_indices(ms, timeframe) if timeframe.is_month or holes else ms
+    every = bar_opens(numbers, timeframe) != ms if holes else ms[:0]
+    for at in (0, len(ms) - 1, *np.flatnonzero(every)[:1].tolist()):
         if int(ms[at]) != floor_ms(int(ms[at]), timeframe):
             raise BarsError(
                 f"bar {at} at {format_ms(int(ms[at]))} is off the {timeframe.value} grid",
                 where=f"{timeframe.value} bars",
             )
-    numbers = bar_indices(ms, timeframe) if timeframe.is_month else ms
-    at = first_out_of_step(numbers, 1 if timeframe.is_month else timeframe.ms)
+    if holes:
+        back = np.flatnonzero(np.diff(numbers) <= 0)
+        at = int(back[0]) + 1 if len(back) else -1
+    else:
+        at = first_out_of_step(numbers, 1 if timeframe.is_month else timeframe.ms)
     if at >= 0:
         what = "repeats or goes back in time" if ms[at] <= ms[at - 1] else "leaves a hole before it"
         raise BarsError(

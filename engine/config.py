@@ -1,7 +1,7 @@
 """The run config: everything a backtest assumes that is not strategy.
 
-One pydantic model, from a YAML file and ``--set key=value``. Unknown keys are errors, and so are
-keys and values whose behaviour is not built (code ``NOT_BUILT``): nothing is accepted and ignored.
+One pydantic model, from a YAML file and ``--set key=value``. Unknown keys and
+values are errors: nothing is accepted and ignored.
 """
 
 from __future__ import annotations
@@ -26,13 +26,6 @@ MAX_EQUITY = Decimal(10**10)
 
 _RATE = re.compile(r"([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(bps|%)")
 _RATE_UNITS = {"bps": Decimal("0.0001"), "%": Decimal("0.01")}
-
-#: Keys the design names whose behaviour does not exist yet.
-KEYS_NOT_BUILT: tuple[str, ...] = ()
-#: Values not built, by key: what is legal until they are.
-_BUILT = {
-    "gaps": ("refuse",),
-}
 
 
 def _decimal(value: Any) -> Decimal:
@@ -128,21 +121,29 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _key(default: str, meaning: str) -> Any:
+    return Field(Decimal(default), description=meaning)
+
+
 class Fees(_Section):
     """Fee rates as fractions of the filled notional."""
 
-    taker: Rate = Decimal("0.00055")
-    maker: Rate = Decimal("0.0002")
+    taker: Rate = _key("0.00055", "rate of fills that take, as a fraction of their notional")
+    maker: Rate = _key("0.0002", "rate of fills that rested")
 
 
 class InstrumentOverrides(_Section):
     """Facts that replace the snapshot's; None keeps it."""
 
-    tick_size: Positive | None = None
-    qty_step: Positive | None = None
-    min_qty: Positive | None = None
-    min_notional: Annotated[Decimal, BeforeValidator(_decimal)] | None = None
-    max_leverage: Positive | None = None
+    tick_size: Positive | None = Field(default=None, description="price step, USDT")
+    qty_step: Positive | None = Field(default=None, description="quantity step, base units")
+    min_qty: Positive | None = Field(
+        default=None, description="least quantity of an order, base units"
+    )
+    min_notional: Annotated[Decimal, BeforeValidator(_decimal)] | None = Field(
+        default=None, description="least value of an order, USDT"
+    )
+    max_leverage: Positive | None = Field(default=None, description="largest leverage")
 
 
 class RunConfig(_Section):
@@ -151,24 +152,56 @@ class RunConfig(_Section):
     Rates are fractions (5.5bps is ``Decimal("0.00055")``), money is USDT.
     """
 
-    equity: Annotated[Decimal, BeforeValidator(_equity)] = Decimal(10_000)
+    equity: Annotated[Decimal, BeforeValidator(_equity)] = _key(
+        "10000", "wallet at the start, USDT"
+    )
     fees: Fees = Field(default_factory=Fees)
-    slippage: Rate = Decimal("0.0002")
-    slippage_stop: Rate = Decimal("0.0005")
-    latency_ms: Annotated[int, BeforeValidator(_latency)] = 0
-    warmup_weight: Annotated[Decimal, BeforeValidator(_weight)] = Decimal("0.001")
-    fill_timeframe: Annotated[str, BeforeValidator(str)] = Timeframe.M1.value
-    fill: Literal["through", "touch"] = "through"
-    path: Literal["pessimistic", "ohlc"] = "pessimistic"
-    brackets_on_entry_bar: Annotated[bool, BeforeValidator(_flag)] = True
-    participation: Annotated[Decimal | None, BeforeValidator(_participation)] = None
-    funding: Switch = "on"
-    mark: Literal["series", "last"] = "series"
-    trigger_by: Literal["last", "mark", "index"] = "last"
-    liquidation: Switch = "on"
-    gaps: Literal["refuse", "skip", "flat"] = "refuse"
-    on_stop_beyond_liquidation: Literal["reject"] = "reject"
-    end: Literal["close", "mark"] = "close"
+    slippage: Rate = _key(
+        "0.0002", "by how much worse than the price a taker fills, as a fraction of it"
+    )
+    slippage_stop: Rate = _key("0.0005", "the same for a stop that fires where it rests")
+    latency_ms: Annotated[int, BeforeValidator(_latency)] = Field(
+        0, description="from a decision to the arrival of its orders, ms"
+    )
+    warmup_weight: Annotated[Decimal, BeforeValidator(_weight)] = _key(
+        "0.001", "weight the start of history may still have in an average when trading begins"
+    )
+    fill_timeframe: Annotated[str, BeforeValidator(str)] = Field(
+        Timeframe.M1.value, description="bars that orders fill on; held in the store"
+    )
+    fill: Literal["through", "touch"] = Field(
+        "through", description="a resting limit fills when price goes a tick beyond it, or meets it"
+    )
+    path: Literal["pessimistic", "ohlc"] = Field(
+        "pessimistic",
+        description="how price moves within a bar: the worse of the two ways for the account, or "
+        "the nearer extreme first",
+    )
+    brackets_on_entry_bar: Annotated[bool, BeforeValidator(_flag)] = Field(
+        True, description="false: stops and targets wait until the bar after the entry's"
+    )
+    participation: Annotated[Decimal | None, BeforeValidator(_participation)] = Field(
+        default=None, description="largest share of a fill bar's volume that may fill, or none"
+    )
+    funding: Switch = Field("on", description="whether funding is paid; needs its history")
+    mark: Literal["series", "last"] = Field(
+        "series", description="prices that liquidate and value: the mark's, or the last's"
+    )
+    trigger_by: Literal["last", "mark", "index"] = Field(
+        "last", description="prices that trigger stops, targets and conditional entries"
+    )
+    liquidation: Switch = Field("on", description="whether the venue closes a lost position")
+    gaps: Literal["refuse", "skip", "flat"] = Field(
+        "refuse",
+        description="bars missing from a series: no run; only the bars that all series have, one "
+        "after the other; or bars that stand still",
+    )
+    on_stop_beyond_liquidation: Literal["reject"] = Field(
+        "reject", description="an entry whose stop lies beyond its liquidation is refused"
+    )
+    end: Literal["close", "mark"] = Field(
+        "close", description="what is open at the end is closed, or only valued"
+    )
     instrument: InstrumentOverrides = Field(default_factory=InstrumentOverrides)
 
     def __init__(self, **values: Any) -> None:
@@ -177,18 +210,6 @@ class RunConfig(_Section):
             super().__init__(**values)
         except ValidationError as error:
             raise _config_error(error) from None
-        self._refuse_not_built()
-
-    def _refuse_not_built(self) -> None:
-        for key, built in _BUILT.items():
-            value = getattr(self, key)
-            if value not in built:
-                raise ConfigError(
-                    f"{key}={value} is not built yet",
-                    where=key,
-                    hint=f"--set {key}={built[0]}",
-                    code="NOT_BUILT",
-                )
         if self.fill_timeframe not in {t.value for t in Timeframe}:
             allowed = ", ".join(t.value for t in Timeframe)
             raise ConfigError(
@@ -305,10 +326,6 @@ def _refuse_unknown(values: Mapping[str, Any]) -> None:
     known = _keys()
     sections = {name.partition(".")[0] for name in known if "." in name}
     for key, value in values.items():
-        if key in KEYS_NOT_BUILT:
-            raise ConfigError(
-                f"{key} is not built yet", where=key, hint="leave it out", code="NOT_BUILT"
-            )
         names = [key]
         if key in sections and isinstance(value, Mapping):
             names = [f"{key}.{name}" for name in value]

@@ -10,10 +10,11 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic.fields import FieldInfo
 
 import engine.errors
 from engine import indicators
@@ -150,20 +151,24 @@ def picture(spec: IndicatorSpec, market: Mapping[str, Column]) -> str:
 # -- the rest -----------------------------------------------------------------------------------
 
 
-def _config_rows() -> list[tuple[str, str]]:
+def _config_rows() -> list[tuple[str, str, str]]:
     sections = {"fees": Fees, "instrument": InstrumentOverrides}
     rows = []
     for key, field in RunConfig.model_fields.items():
-        if key in sections:
-            inner = sections[key].model_fields
-            rows += [(f"{key}.{name}", _shown(f.default)) for name, f in inner.items()]
-        else:
-            rows.append((key, _shown(field.default)))
+        inner = sections[key].model_fields if key in sections else {}
+        for name, one in inner.items():
+            default = "the instrument's" if one.default is None else str(one.default)
+            rows.append((f"{key}.{name}", default, one.description or ""))
+        if not inner:
+            rows.append((key, _values(field), field.description or ""))
     return rows
 
 
-def _shown(default: Any) -> str:
-    return "the instrument's" if default is None else str(default)
+def _values(field: FieldInfo) -> str:
+    """The default, and behind it the other values where there are few."""
+    default = {None: "none", True: "true"}.get(field.default, str(field.default))
+    others = [value for value in get_args(field.annotation) if isinstance(value, str)]
+    return " or ".join([default, *(value for value in others if value != default)])
 
 
 def _error_rows() -> list[tuple[str, int, str]]:
@@ -227,7 +232,7 @@ def pages() -> dict[str, str]:
         "metrics.md": "# Metrics\n\n" + _table(("name", "unit", "definition"), metrics),
         "refusals.md": "# Refusals of orders\n\n" + refusal_table(),
         "run-config.md": "# Run config\n\nRates are fractions, money is USDT.\n\n"
-        + _table(("key", "default"), _config_rows()),
+        + _table(("key", "values, the default first", "meaning"), _config_rows()),
         "structures.md": "# Structures\n\n" + "\n".join(map(_structure, STRUCTURES.values())),
         "tables.md": "# Result tables\n\n" + _columns(),
     }

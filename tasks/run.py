@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.backtest import Result, run_backtest
@@ -79,17 +80,19 @@ def prepare_run(
     window = resolve_window(snapshot, symbol, base, play.clock, since_ms, until_ms)
     features = compile_features(play, base, float(config.warmup_weight))
     plan, reads = features.warmup, features.columns
-    begin = warmup_from(snapshot, symbol, base, window[0], plan.base_bars)
+    holes = config.gaps != "refuse"
+    begin = warmup_from(snapshot, symbol, base, window[0], plan.base_bars, holes=holes)
     instrument = snapshot.instrument(symbol) or Instrument.default(symbol)
-    series = [facts_of(snapshot, symbol, "kline", base.value, begin, window[1])]
+    candles = partial(facts_of, snapshot, symbol, holes=holes)
+    series = [candles("kline", base.value, begin, window[1])]
     if config.mark == "series" or "mark_close" in reads:
         otherwise = "" if "mark_close" in reads else "--set mark=last"
         require_prices(snapshot, symbol, "mark", base, otherwise)
-        series.append(facts_of(snapshot, symbol, "mark", base.value, begin, window[1]))
+        series.append(candles("mark", base.value, begin, window[1]))
     if config.trigger_by == "index" or "index_close" in reads:
         otherwise = "" if "index_close" in reads else "--set trigger_by=last"
         require_prices(snapshot, symbol, "index", base, otherwise)
-        series.append(facts_of(snapshot, symbol, "index", base.value, begin, window[1]))
+        series.append(candles("index", base.value, begin, window[1]))
     if config.funding == "on" or "funding_rate" in reads:
         require_funding(snapshot, symbol, *window, instrument.funding_interval_min)
         since = window[0]
@@ -161,8 +164,9 @@ def _assemble(
     kline = by_kind["kline"]
     symbol, span = kline.symbol, (kline.first_ms, kline.until_ms)
     prices = {
-        kind: snapshot.bars(symbol, kind, base.value, *span) if kind in by_kind else None
-        for kind in ("mark", "index")
+        kind: snapshot.bars(symbol, kind, base.value, *span, complete=config.gaps == "refuse")
+        for kind in ("kline", "mark", "index")
+        if kind in by_kind
     }
     funding, interest = by_kind.get("funding"), by_kind.get("open_interest")
     funding_ms, funding_rate_e8 = (
@@ -191,12 +195,12 @@ def _assemble(
     dataset = Dataset(
         symbol=symbol,
         base_timeframe=base,
-        bars=snapshot.bars(symbol, "kline", base.value, *span),
+        bars=prices["kline"],
         instrument=instrument,
         since_ms=window[0],
         until_ms=window[1],
-        mark=prices["mark"],
-        index=prices["index"],
+        mark=prices.get("mark"),
+        index=prices.get("index"),
         funding_ms=funding_ms,
         funding_rate_e8=funding_rate_e8,
         interest_ms=interest_ms,

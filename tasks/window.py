@@ -84,12 +84,21 @@ def _require_fill_series(
 
 
 def warmup_from(
-    snapshot: Snapshot, symbol: str, base: Timeframe, since_ms: int, wanted_bars: int
+    snapshot: Snapshot,
+    symbol: str,
+    base: Timeframe,
+    since_ms: int,
+    wanted_bars: int,
+    *,
+    holes: bool = False,
 ) -> int:
-    """Where reading begins: ``wanted_bars`` before the window, or as many as are held in one
-    piece with it."""
+    """Where reading begins: ``wanted_bars`` before the window, or as many as are held: in one
+    piece with it, unless there may be ``holes``."""
     wanted = floor_ms(max(since_ms - wanted_bars * base.ms, 0), base)
-    for start, end in snapshot.coverage(symbol, "kline", base.value):
+    covered = snapshot.coverage(symbol, "kline", base.value)
+    if holes:
+        covered = [(covered[0][0], covered[-1][1])]
+    for start, end in covered:
         if start <= since_ms < end:
             return max(wanted, start)
     return since_ms
@@ -167,15 +176,24 @@ def interest_grid(snapshot: Snapshot, symbol: str, since_ms: int, until_ms: int)
 
 
 def facts_of(
-    snapshot: Snapshot, symbol: str, kind: str, timeframe: str, first_ms: int, until_ms: int
+    snapshot: Snapshot,
+    symbol: str,
+    kind: str,
+    timeframe: str,
+    first_ms: int,
+    until_ms: int,
+    *,
+    holes: bool = False,
 ) -> SeriesFacts:
-    """Provenance of the rows of one series in ``[first_ms, until_ms)``."""
+    """Provenance of the rows of one series in ``[first_ms, until_ms)``; DataError if a candle is
+    missing there, unless there may be ``holes``."""
     if kind == "funding":
         rows = len(snapshot.funding(symbol, first_ms, until_ms)[0])
     elif kind == "open_interest":
         rows = len(snapshot.open_interest(symbol, timeframe, first_ms, until_ms)[0])
     else:
-        rows = len(snapshot.bars(symbol, kind, timeframe, first_ms, until_ms))
+        place = (symbol, kind, timeframe, first_ms, until_ms)
+        rows = len(snapshot.bars(*place, complete=not holes))
     return SeriesFacts(
         symbol=symbol,
         kind=kind,

@@ -9,7 +9,7 @@ from numba import njit
 
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
-from engine.features.program import evaluate, rule_columns
+from engine.features.program import begin_position, evaluate, rule_columns
 
 _LONG, _SHORT = 0.0, 1.0
 
@@ -47,6 +47,8 @@ def judge_position(
     for k in range(5):
         if fields[k] >= 0:
             F[fields[k], at] = values[k]
+    if S[State.TRADE_BARS] == 1:
+        begin_position(code, fields, F, T, at)
     evaluate(code, F, T, at, at + 1)
     rule_columns(
         T, rule_rows, rule_ends, at, at + 1, truth[:, j : j + 1], alternative[:, j : j + 1]

@@ -34,6 +34,7 @@ from engine.features.program import (
     CODE_WIDTH,
     THREE_OPERANDS,
     Truths,
+    begin_position,
     evaluate,
     hold,
     pulse,
@@ -136,17 +137,21 @@ class Features:
         self._alternative = np.full((4, capacity), -1, np.int16)
         self._measures = np.full((Measure.COUNT, capacity), np.nan)
         late = [i for i, node in enumerate(plan.nodes) if node.late]
-        self._late_truths = [self._rows[i] for i in late if plan.nodes[i].truth]
+        self._late = [(plan.nodes[i], self._rows[i]) for i in late]
         self._position = self._position_rules(late)
 
     # -- carrying out -------------------------------------------------------------------------
 
     def advance(self, bars: Bars, lo: int, hi: int) -> ClockBlock:
-        """Take the base bars ``[lo, hi)``, which follow those before without a hole.
+        """Take the base bars ``[lo, hi)``, no hole among them, at most ``capacity``.
 
-        At most ``capacity`` bars. Returns the rules' say at every clock close among them.
+        If there is one before them, the slower bars it cuts are not there. Returns the rules'
+        say at every clock close among them.
         """
         assert hi - lo <= self.capacity, "a block is at most as long as the columns"
+        if hi > lo and self.last_close_ms not in (None, int(bars.open_ms[lo])):
+            for state in (*self._partial.values(), *self._totals.values()):
+                state[...] = 0.0
         closed_by = self._extend(bars, lo, hi)
         for step in self._steps:
             step()
@@ -187,6 +192,8 @@ class Features:
         for name, row in zip(POSITION_FIELDS, rules.fields.tolist(), strict=True):
             if row >= 0:
                 rules.F[row, column] = fields[name]
+        if fields["bars"] == 1.0:
+            begin_position(rules.code, rules.fields, rules.F, rules.T, column)
         evaluate(rules.code, rules.F, rules.T, column, column + 1)
         one = slice(at, at + 1)
         rule_columns(
@@ -246,8 +253,11 @@ class Features:
         track, m = self._clock, len(closed_by)
         lo, hi = track.lo, track.hi
         truth, alternative = self._truth[:, :m], self._alternative[:, :m]
-        for row in self._late_truths:
-            track.T[row, lo:hi] = 0
+        for node, row in self._late:
+            if node.truth:
+                track.T[row, lo:hi] = 0
+            else:
+                track.F[row, lo:hi] = np.nan
         rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],

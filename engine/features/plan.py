@@ -67,6 +67,7 @@ _MEMORY = {
 }  # fmt: skip
 #: Bars an operation reads back beside those it counts.
 _REACH = {"cross_above": 1, "cross_below": 1, "changed": 1}
+_LOOKBACKS = (Op.LOOKBACK, Op.LOOKBACK_TRUTH)
 _LOOKING_BACK = (Op.CROSS_ABOVE, Op.CROSS_BELOW, Op.CHANGED, Op.CHANGED_TRUTH)
 #: Prices that are means of others: the columns, added left to right, and the divisor.
 _MEANS = {
@@ -189,6 +190,7 @@ class _Compiler:
         self._known: dict[tuple[Any, ...], int] = {}
         self._compiled: dict[tuple[Expr, Timeframe], int] = {}
         self._history: dict[Timeframe, int] = {}
+        self._late_reach = 0
 
     def plan(self) -> FeaturePlan:
         play, clock = self._play, self._play.clock
@@ -268,14 +270,20 @@ class _Compiler:
         return self._known[key]
 
     def _late(self, node: Node) -> Node:
-        """A node over the position: an operation of this very clock close."""
-        if node.kind != "op" or node.n or node.op in _LOOKING_BACK:
+        """A node over the position: an operation carried out where the position is known."""
+        if node.kind != "op":
             raise ConfigError(
-                "a look-back or window over a field of the position is not built yet",
+                "a window over a field of the position is not built yet",
                 where=f"play {self._play.name}",
-                hint="compare the field itself",
+                hint="look back with [n], or compare the field itself",
                 code="NOT_BUILT",
             )
+        back = 1 if node.op in _LOOKING_BACK else node.n * (node.op in _LOOKBACKS)
+        if back:
+            # What was before the entry is worked out anew at the entry, as far as all look-backs
+            # together reach, and reads as far again.
+            self._late_reach += back
+            self._need(node.timeframe, 2 * self._late_reach)
         return replace(node, late=True)
 
     def _price(self, name: str, timeframe: Timeframe) -> int:

@@ -171,13 +171,13 @@ def test_config_file_then_set_and_everything_is_in_the_manifest(home: Path, tmp_
     [
         ("slipage=1bps", "CONFIG_UNKNOWN"),
         ("slippage=1", "CONFIG_INVALID"),
-        ("gaps=skip", "NOT_BUILT"),
+        ("gaps=bridge", "CONFIG_INVALID"),
         ("path=sideways", "CONFIG_INVALID"),
         ("fees.taker=", "CONFIG_INVALID"),
         ("instrument.tick_size=-1", "CONFIG_INVALID"),
     ],
 )
-def test_m3_unknown_and_not_built_settings_are_refused(ran, assignment: str, code: str):
+def test_m3_unknown_settings_are_refused(ran, assignment: str, code: str):
     home, _ = ran
     error = refused("backtest", "run", "plays/ema_pullback.yml", "--home", home, "--set",
                     assignment)  # fmt: skip

@@ -98,12 +98,26 @@ risk:
         "position.pnl_pct < -0.2 or position.bars >= 20",
         "close > 1.004 * position.entry_price or close < 0.998 * position.entry_price",
         "position.side == short and position.r < 0.1R or position.bars > 30",
+        "cross_below(position.pnl_pct, 0.1) or (position.bars > 20)[3]",
+        "position.pnl_pct < position.pnl_pct[1][2] or changed(position.pnl_pct > 0.4)",
     ],
 )
 def test_exits_by_the_position_are_decided_alike(exit: str):
     result = assert_parity(loads_play(READS_THE_POSITION.format(exit=exit)), dataset(30))
     reasons = set(result.fills.column("reason").to_pylist())
     assert {"target", "stop", "exit_rule"} <= reasons
+
+
+def test_a_look_back_over_the_position_does_not_see_the_one_before():
+    """Sold once the profit shrinks, and bought again in the same instant while the close is 100 or
+    more. Profits at the closes from 1 on: 0, 1, 2, 1 (sold); 0 at close 5, where the 1 before it
+    was the other position's, -1 (sold); -1 at close 7, the first again, and no less after it."""
+    closes = [100.0, 100.0, 101.0, 102.0, 101.0, 101.0, 100.0, 99.0, 99.0, 99.0]
+    rule = "enter_long: close >= 100, exit_long: 'position.pnl_pct < position.pnl_pct[1]'"
+    result = run(loads_play(always(rule)), hourly(closes), plain())
+    exits = [(row["ts_ms"] - T0) // HOUR - 1 for row in result.decisions.to_pylist()
+             if "exit" in row["action"]]  # fmt: skip
+    assert exits == [4, 6]
 
 
 def assert_parity(play: Play, held: Dataset) -> Result:

@@ -11,7 +11,7 @@ from engine.config import Fees, InstrumentOverrides, RunConfig
 from engine.errors import ConfigError
 
 #: Keys that have one legal value as yet.
-ONE_VALUE = {"gaps", "on_stop_beyond_liquidation"}
+ONE_VALUE = {"on_stop_beyond_liquidation"}
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted((ROOT / "flows" / "cli").glob("*.py"))
 
@@ -81,8 +81,6 @@ def test_m3_every_key_of_the_run_config_is_read_and_enters_the_identity():
 @pytest.mark.parametrize(
     ("key", "value", "code"),
     [
-        ("gaps", "skip", "NOT_BUILT"),
-        ("gaps", "flat", "NOT_BUILT"),
         ("on_stop_beyond_liquidation", "ignore", "CONFIG_INVALID"),
     ],
 )

@@ -25,6 +25,8 @@ rules:
   exit_long: open_interest < 1005
 risk: {{ size: {{ qty: 0.5 }}, stop: none }}
 """
+#: For a play that reads no open interest.
+INSTEAD = ("open_interest < 1005", "close < open")
 ALL = "index_close <= close and open_interest > 1003 and funding_rate > 0"
 
 
@@ -39,7 +41,8 @@ def filled(home: Path) -> Store:
 
 
 def prepared(home: Path, when: str, **config: object):
-    play = loads_play(TEXT.format(when=when))
+    text = TEXT.format(when=when)
+    play = loads_play(text if "interest" in when else text.replace(*INSTEAD))
     return prepare_run(
         Store(home, "backtest"), play, proof.config(**config), proof.SINCE, proof.UNTIL
     )
@@ -54,7 +57,13 @@ def test_what_the_play_reads_is_read_and_stated(tmp_path: Path):
         "kline 5m",
         "open_interest 1h",
     ]
-    assert prepared(tmp_path, "close > open", trigger_by="index").dataset.index is not None
+    by_index = prepared(tmp_path, "close > open", trigger_by="index")
+    assert sorted(by_index.inputs["data"]["series"]) == [
+        "funding",
+        "index 5m",
+        "kline 5m",
+        "mark 5m",
+    ]
     result = execute(run)
     assert result.trades.num_rows
     # Open interest is a day's clock: 1003 + 1 is reached at 04:00 at the earliest, and by 05:00
@@ -81,6 +90,26 @@ def test_it_is_proved_from_the_manifest_and_a_changed_value_is_found(tmp_path: P
     assert "UTC day 2026-01-03" in found.reason
 
 
+@pytest.mark.parametrize("policy", ["skip", "flat"])
+def test_a_run_over_holes_is_proved_like_any_other(tmp_path: Path, policy: str):
+    """Two hours of day 2 are missing from the candles, as are three bars of the mark."""
+    home, root = tmp_path / "home", tmp_path / "artifacts"
+    rows = market.candles(T0, T0 + 6 * DAY)
+    for kind, first, last in (("kline", 600, 624), ("mark", 700, 703)):
+        for piece in (slice(None, first), slice(last, None)):
+            part = {name: column[piece] for name, column in rows.items()}
+            market.put(home, "BTCUSDT", kind, "5m", part, "backtest")
+    with pytest.raises(DataError) as refused:
+        prepared(home, "close > open", funding="off")
+    assert refused.value.code == "DATA_HOLE"
+    run = prepared(home, "close > open", funding="off", gaps=policy)
+    result = execute(run)
+    missing = {"skip": 27, "flat": 24}[policy]
+    assert f"gaps={policy}: {missing} bars of the fill series are missing" in result.warnings
+    folder = commit_run(root, run.play, run.inputs, outputs_of(result), audit={}).folder
+    assert rerun(root, folder.path, home).verdict == "IDENTICAL"
+
+
 @pytest.mark.parametrize(
     ("when", "config", "code", "hint"),
     [
@@ -93,10 +122,7 @@ def test_a_series_that_is_not_held_is_named(
     tmp_path: Path, when: str, config: dict, code: str, hint: str
 ):
     market.fill(tmp_path)
-    play = loads_play(TEXT.format(when=when).replace("open_interest < 1005", "close < open"))
-    if "interest" in when:
-        play = loads_play(TEXT.format(when=when))
     with pytest.raises(DataError) as refused:
-        prepare_run(Store(tmp_path, "backtest"), play, proof.config(**config))
+        prepared(tmp_path, when, **config)
     assert refused.value.code == code
     assert hint in refused.value.hint

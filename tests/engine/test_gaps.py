@@ -1,0 +1,139 @@
+"""Holes in the series of a run: refused, stood still over, or left out, as ``gaps=`` says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import RunConfig, loads_play, run_backtest
+from engine.bars import Bars
+from engine.errors import BarsError, DataError
+from engine.gaps import settled
+from tests.engine.markets import HOUR, T0, dataset
+
+MINUTE = 60_000
+#: Two holes: minutes 1000 to 1006, which cut a bar of 5m and of 1h, and the very hour 20.
+HOLES = (*range(1000, 1007), *range(1200, 1260))
+TEXT = """\
+version: 1
+name: crosses
+market: BTCUSDT
+clock: 5m
+rules:
+  enter_long: cross_above(ema(close, 5), sma(close@1m, 30))
+  enter_short: cross_below(ema(close, 5), highest(high, 3)@15m)
+  exit_long: close@1h < open@1h
+risk: { size: { qty: 0.1 }, stop: { price: 0.5% }, target: { rr: 2 } }
+"""
+PLAY = loads_play(TEXT)
+
+
+def kept(bars: Bars, rows: list[int]) -> Bars:
+    names = ("open_ms", "open", "high", "low", "close", "volume")
+    return Bars(**{name: getattr(bars, name)[rows] for name in names})
+
+
+def holed():
+    """Five days with the holes above in the last price, and one more, minute 1500, in the mark."""
+    whole = dataset(5)
+    n = len(whole.bars)
+    last = [i for i in range(n) if i not in HOLES]
+    mark = [i for i in last if i != 1500]
+    return replace(whole, bars=kept(whole.bars, last), mark=kept(whole.mark, mark))
+
+
+def config(**changed: object) -> RunConfig:
+    return RunConfig.from_mapping({"equity": 1_000_000, **changed})
+
+
+def test_a_hole_is_refused_unless_the_config_says_otherwise():
+    with pytest.raises(BarsError, match="hole"):
+        run_backtest(PLAY, holed(), config())
+
+
+def test_flat_is_the_run_over_bars_that_stand_still():
+    """Filled here by hand, bar by bar."""
+    data = holed()
+
+    def standing(bars: Bars) -> Bars:
+        by_time = {int(t): i for i, t in enumerate(bars.open_ms)}
+        rows, last = [], 0.0
+        for ms in range(T0, T0 + 5 * 24 * HOUR, MINUTE):
+            i = by_time.get(ms)
+            if i is None:
+                rows.append((ms, last, last, last, last, 0.0))
+                continue
+            names = ("open", "high", "low", "close", "volume")
+            rows.append((ms, *(float(getattr(bars, name)[i]) for name in names)))
+            last = rows[-1][4]
+        return Bars(*(np.array(column) for column in zip(*rows, strict=True)))
+
+    by_hand = replace(data, bars=standing(data.bars), mark=standing(data.mark))
+    expected = run_backtest(PLAY, by_hand, config())
+    found = run_backtest(PLAY, data, config(gaps="flat"))
+    assert found.trades.num_rows > 5
+    assert found.result_hash == expected.result_hash
+    assert found.flags["gaps"] == "flat"
+    assert "gaps=flat: 67 bars of the fill series are missing" in found.warnings
+
+
+def test_skip_takes_what_all_series_have_and_no_slower_bar_that_a_hole_cuts():
+    data, n = holed(), 5 * 24 * 60
+    left, missing = settled(data, "skip")
+    assert missing == len(HOLES) + 1
+    assert left.bars.open_ms.tolist() == left.mark.open_ms.tolist()
+    assert len(left.bars) == n - len(HOLES) - 1
+    found = run_backtest(PLAY, data, config(gaps="skip"))
+    closes = set(found.equity.column("ts_ms").to_pylist()[:-1])
+    whole = {T0 + (k + 1) * 5 * MINUTE for k in range(n // 5)}
+    cut = {T0 + (m // 5 + 1) * 5 * MINUTE for m in (*HOLES, 1500)}
+    assert closes == whole - cut
+
+
+def test_skip_does_not_depend_on_blocks():
+    data = holed()
+    hashes = {
+        run_backtest(PLAY, data, config(gaps="skip"), block_bars=n).result_hash
+        for n in (8192, 601, 7)
+    }
+    assert len(hashes) == 1
+
+
+def test_skip_puts_bars_side_by_side_in_windows_of_their_own_timeframe():
+    """Decided exactly where the mean of the last three closes there are is above the close."""
+    head = TEXT.replace("clock: 5m", "clock: 1m").split("  enter_long")[0]
+    play = loads_play(
+        f"{head}  enter_long: sma(close, 3) > close\n"
+        "  exit_long: close > 0\nrisk: { size: { qty: 0.1 }, stop: none }\n"
+    )
+    data = replace(holed(), mark=None)
+    left, _ = settled(data, "skip")
+    closes, times = left.bars.close.tolist(), left.bars.open_ms.tolist()
+    below = {
+        times[i] + MINUTE
+        for i in range(2, len(closes))
+        if ((closes[i - 2] + closes[i - 1]) + closes[i]) / 3 > closes[i]
+    }
+    found = run_backtest(play, data, config(gaps="skip", mark="last"))
+    decided = {row["ts_ms"] for row in found.decisions.to_pylist() if "enter_long" in row["action"]}
+    assert decided == below
+
+
+def test_what_has_no_price_before_it_cannot_stand_still():
+    data = holed()
+    late = replace(data, mark=kept(data.mark, list(range(5, len(data.mark)))))
+    with pytest.raises(DataError, match="first bar of mark") as refused:
+        run_backtest(PLAY, late, config(gaps="flat"))
+    assert refused.value.code == "DATA_HOLE"
+
+
+def test_a_series_out_of_order_or_off_the_grid_is_refused_whatever_the_policy():
+    data = holed()
+    for at, shift in ((700, 2 * MINUTE), (700, 1)):
+        times = data.bars.open_ms.copy()
+        times[at] += shift
+        spoilt = replace(data, bars=replace(data.bars, open_ms=times), mark=None)
+        with pytest.raises(BarsError):
+            run_backtest(PLAY, spoilt, config(gaps="skip", mark="last"))
