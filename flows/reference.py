@@ -1,23 +1,20 @@
 """``python -m flows.reference DIR``: the reference pages, written from the declarations in code.
 
-Pictures are small SVG files drawn from the kernels themselves over one generated market, so a page
-that shows another curve than the code computes cannot be committed (tests compare them).
+A page that says or shows something else than the code does cannot be committed: tests compare them.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import numpy as np
-import numpy.typing as npt
 from pydantic.fields import FieldInfo
 
 import engine.errors
-from engine import indicators
 from engine.config import Fees, InstrumentOverrides, RunConfig
 from engine.errors import LockstepError
 from engine.exchange.codes import refusal_table
@@ -26,15 +23,11 @@ from engine.indicators.spec import IndicatorSpec, ParamSpec
 from engine.metrics import METRICS
 from engine.structures.registry import STRUCTURES
 from engine.structures.spec import RatiosSpec, StructureSpec
+from flows.pictures import market, picture_of_indicator, picture_of_structure
 from tasks.artifacts.tables import TABLES
 
-Column = npt.NDArray[np.float64]
-
-WIDTH, HEIGHT, MARGIN = 360, 90, 4
-_INK, _PRICE = "#2457a6", "#a3b1bf"
-#: Bars computed for a picture, and those of them that are drawn.
-_COMPUTED, _DRAWN = 700, 160
 _WEIGHT = 1e-3
+_SLOT = re.compile(r"\[(\d+)\]")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -88,64 +81,27 @@ def _structure(spec: StructureSpec) -> str:
         for s in spec.sources
     )
     defaults = {p.name: p.default for p in spec.params if p.default is not None}
-    outputs = ", ".join(
-        f"`{o.name}` ({o.type.value})" for o in spec.outputs(spec.resolve(defaults))
-    )
+    emitted = [(o.name, o.type.value) for o in spec.outputs(spec.resolve(defaults))]
+    outputs = ", ".join(f"`{name}` ({kind})" for name, kind in _slots_together(emitted))
     return (
-        f"## {spec.name}\n\n{spec.summary}\n\n{' '.join(spec.rules.split())}\n\n"
+        f"## {spec.name}\n\n{spec.summary}\n\n![{spec.name}](pictures/{spec.name}.svg)\n\n"
+        f"{' '.join(spec.rules.split())}\n\n"
         f"Hangs on: {sources or 'the bars alone'}. Reads: {', '.join(spec.inputs) or '-'}.\n\n"
         f"{_parameters(spec.params)}Outputs with the defaults: {outputs}.\n\n"
         f"Source: {spec.source}\n"
     )
 
 
-# -- pictures -----------------------------------------------------------------------------------
-
-
-def _market() -> dict[str, Column]:
-    """Bars for the pictures: waves and a saw, exact in every process."""
-    k = np.arange(_COMPUTED)
-    swing = np.abs((k * 7) % 240 - 120) / 12.0 + np.abs((k * 11) % 62 - 31) / 9.0
-    close = np.round(100.0 + swing + (k % 5) * 0.3, 2)
-    opened = np.concatenate([close[:1], close[:-1]])
-    return {
-        "open_ms": 1_767_225_600_000.0 + 3_600_000.0 * k,
-        "open": opened,
-        "high": np.maximum(opened, close) + 0.4 + (k % 3) * 0.1,
-        "low": np.minimum(opened, close) - 0.4 - (k % 4) * 0.1,
-        "close": close,
-        "volume": 10.0 + (k * 13) % 17,
-    }
-
-
-def _line(values: Column, low: float, high: float, color: str) -> str:
-    reach = high - low or 1.0
-    points = [
-        f"{MARGIN + i * (WIDTH - 2 * MARGIN) / (len(values) - 1):.1f},"
-        f"{MARGIN + (HEIGHT - 2 * MARGIN) * (1 - (v - low) / reach):.1f}"
-        for i, v in enumerate(values.tolist())
-        if v == v
-    ]
-    return (
-        f'<polyline fill="none" stroke="{color}" stroke-width="1.2" points="{" ".join(points)}"/>'
+def _slots_together(emitted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """``up[0].lower``, ``up[1].lower`` ... as one ``up[0..4].lower``."""
+    last: dict[str, int] = {}
+    for name, _ in emitted:
+        if slot := _SLOT.search(name):
+            last[_SLOT.sub("[]", name)] = int(slot[1])
+    found = dict.fromkeys(
+        (_SLOT.sub(f"[0..{last.get(_SLOT.sub('[]', name))}]", name), kind) for name, kind in emitted
     )
-
-
-def picture(spec: IndicatorSpec, market: Mapping[str, Column]) -> str:
-    """The first output over the last bars of ``market``, above the close it was computed from."""
-    needs = {"close": market["close"]} if spec.takes_source else market
-    defaults: dict[str, Any] = {p.name: p.default for p in spec.params if p.default is not None}
-    found = indicators.compute(spec.name, needs, **defaults)[spec.outputs[0].name][-_DRAWN:]
-    close = market["close"][-_DRAWN:]
-    known = found[found == found]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'width="{WIDTH}" height="{HEIGHT}" role="img"><title>{spec.name}: '
-        f"{spec.outputs[0].name} in blue, the close in grey, each on its own scale</title>"
-        f"{_line(close, float(close.min()), float(close.max()), _PRICE)}"
-        f"{_line(found, low, high, _INK)}</svg>\n"
-    )
+    return list(found)
 
 
 # -- the rest -----------------------------------------------------------------------------------
@@ -184,30 +140,26 @@ def _error_rows() -> list[tuple[str, int, str]]:
 
 def _columns() -> str:
     """The result tables' columns with their units, as a small run has them."""
-    from engine import Bars, Dataset, Instrument, loads_play, run_backtest
+    from engine import Dataset, Instrument, loads_play, run_backtest
     from engine.timeframe import Timeframe
 
-    market = _market()
-    bars = Bars(
-        open_ms=market["open_ms"].astype(np.int64),
-        **{name: market[name] for name in ("open", "high", "low", "close", "volume")},
-    )
+    bars = market()
     first = int(bars.open_ms[0])
     play = loads_play(
-        "version: 1\nname: reference\nmarket: BTCUSDT\nclock: 1h\n"
+        "version: 1\nname: reference\nmarket: BTCUSDT\nclock: 15m\n"
         "rules: { enter_long: 'close > open' }\n"
         "risk: { size: { qty: 0.001 }, stop: { price: 2% } }\n"
     )
     dataset = Dataset(
         symbol="BTCUSDT",
-        base_timeframe=Timeframe.H1,
+        base_timeframe=Timeframe.M15,
         bars=bars,
         instrument=Instrument.default("BTCUSDT"),
         since_ms=first,
-        until_ms=first + len(bars) * 3_600_000,
+        until_ms=first + len(bars) * 15 * 60_000,
     )
     config = RunConfig(
-        fill_timeframe="1h", funding="off", mark="last", instrument={"min_notional": 0}
+        fill_timeframe="15m", funding="off", mark="last", instrument={"min_notional": 0}
     )
     result = run_backtest(play, dataset, config)
     parts = []
@@ -223,7 +175,6 @@ def _columns() -> str:
 def pages() -> dict[str, str]:
     """Every file's text by its path below the folder."""
     metrics = [(m.name, m.unit, m.definition) for m in METRICS]
-    market = _market()
     texts = {
         "errors.md": "# Errors\n\nThe first column stands in `error[CODE]`; many errors of a class "
         "carry a more particular code.\n\n"
@@ -236,9 +187,11 @@ def pages() -> dict[str, str]:
         "structures.md": "# Structures\n\n" + "\n".join(map(_structure, STRUCTURES.values())),
         "tables.md": "# Result tables\n\n" + _columns(),
     }
-    for spec in INDICATORS.values():
-        if not spec.structures:
-            texts[f"pictures/{spec.name}.svg"] = picture(spec, market)
+    for indicator in INDICATORS.values():
+        if not indicator.structures:
+            texts[f"pictures/{indicator.name}.svg"] = picture_of_indicator(indicator)
+    for structure in STRUCTURES.values():
+        texts[f"pictures/{structure.name}.svg"] = picture_of_structure(structure)
     return texts
 
 
