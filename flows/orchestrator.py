@@ -31,6 +31,8 @@ def prepare(home: Home, *, verbose: bool = False) -> None:
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
         PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED="false",
+        # A busy machine takes longer than Prefect's twenty seconds.
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="300",
         PREFECT_LOGGING_LEVEL=level,
         PREFECT_LOGGING_SERVER_LEVEL=level,
         PREFECT_LOGGING_TO_API_ENABLED="false",

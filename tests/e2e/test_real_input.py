@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from tests.e2e.command import good
+from tests.e2e.command import good, refused
 
 pytestmark = pytest.mark.realdata
 
@@ -74,3 +74,28 @@ def test_trades_are_those_on_which_three_engines_agree(
         assert ours["entry_price"] == float(theirs["EntryPrice"])
         assert ours["exit_price"] == float(theirs["ExitPrice"])
         assert ours["net_usdt"] == pytest.approx(float(theirs["PnL"]), abs=1e-6)
+
+
+def test_a_run_over_the_gappy_series_is_refused_unless_the_policy_says_otherwise(
+    shared_data: Path, tmp_path: Path
+):
+    """Two days, of which stretches of 200 minutes are there and stretches of 801 are not."""
+    file = shared_data / "klines" / "ADAUSDT_1m_gappy.parquet"
+    good("data", "import", file, "--symbol", "ADAUSDT", "--kind", "kline", "--timeframe", "1m",
+         "--home", tmp_path)  # fmt: skip
+    play = tmp_path / "ada.yml"
+    play.write_text(
+        "version: 1\nname: ada\nmarket: ADAUSDT\nclock: 5m\n"
+        "rules: { enter_long: close > open, exit_long: close < open }\n"
+        "risk: { size: { qty: 100 }, stop: { price: 1% } }\n"
+    )
+    since, until = 1_725_847_200_000, 1_726_020_000_000
+    held = [ts for ts in parquet.read_table(file)["ts"].to_pylist() if since <= ts < until]
+    missing = 2_880 - len(held)
+    ask = ("backtest", "run", play, "--home", tmp_path, "--since", "2024-09-09T02:00Z", "--until",
+           "2024-09-11T02:00Z", "--set", "mark=last", "--set", "funding=off")  # fmt: skip
+    assert refused(*ask)["code"] == "DATA_HOLE"
+    run = good(*ask, "--set", "gaps=skip")
+    assert run["verdict"] == "IDENTICAL"
+    assert run["flags"]["gaps"] == "skip"
+    assert f"gaps=skip: {missing} bars of the fill series are missing" in run["warnings"]
