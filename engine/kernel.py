@@ -30,6 +30,8 @@ def _widened(argument: Any) -> Any:
 def kernel(function: Function) -> Function:
     """The compiled, cached form of ``function``."""
     dispatcher = _compiled(cache=True, _nrt=False)(function)
+    if dispatcher is function:  # numba's JIT is disabled
+        return function
     resolve = dispatcher.get_call_template
 
     def with_integers(arguments: Any, keywords: Any) -> Any:

@@ -69,7 +69,8 @@ def resample(minutes: pd.DataFrame, timeframe: Timeframe) -> pd.DataFrame:
 
 @dataclass
 class Holding:
-    """The position as the play may read it."""
+    """The position as the play may read it. ``entry_bar``: the clock close before its entry;
+    ``risk``: the first stop's distance from the entry price, in USDT."""
 
     side: int = 0
     entry_price: float = 0.0
@@ -338,7 +339,7 @@ class Evaluation:
                 found.append(decided)
         return found
 
-    def _first(self, kind: str, i: int, holding: Holding) -> str | None:
+    def first(self, kind: str, i: int, holding: Holding) -> str | None:
         """Id of the first alternative of a rule that is true. All are looked at, so that those
         that read the position keep their history."""
         fired = [
@@ -348,11 +349,11 @@ class Evaluation:
 
     def _decide(self, i: int, ts_ms: int, holding: Holding) -> Decided | None:
         exits = {
-            side: self._first(kind, i, holding)
+            side: self.first(kind, i, holding)
             for side, kind in ((1, "exit_long"), (-1, "exit_short"))
         }
         enters = {
-            side: self._first(kind, i, holding)
+            side: self.first(kind, i, holding)
             for side, kind in ((1, "enter_long"), (-1, "enter_short"))
         }
         names = {1: "long", -1: "short"}

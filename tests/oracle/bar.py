@@ -291,7 +291,7 @@ def choose_path(state: State, bar: UnitBar) -> State:
         rises = bar.last[3] >= bar.last[0]
         run_path(state, bar, LOW_FIRST if rises else HIGH_FIRST)
         return state
-    if state.account.position is None and not state.resting():
+    if not any(can_be_met(item, bar) for item in waiting(state)):
         run_path(state, bar, LOW_FIRST)
         return state
     told, state.out = state.out, []
@@ -304,6 +304,13 @@ def choose_path(state: State, bar: UnitBar) -> State:
     told.extend(state.out)
     state.out = told
     return state
+
+
+def can_be_met(item: Waiting, bar: UnitBar) -> bool:
+    """Whether the bar reaches a level; where it reaches none, both ways are one."""
+    _, high, low, _ = {"last": bar.last, "mark": bar.mark, "index": bar.index}[item.series]
+    extreme = high if item.direction > 0 else low
+    return item.direction == 0 or at_or_beyond(extreme, item.level, item.direction)
 
 
 def run_path(state: State, bar: UnitBar, points: tuple[int, int, int, int]) -> None:

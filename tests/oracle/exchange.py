@@ -1,7 +1,11 @@
-"""The oracle's one door: :func:`run` takes a scenario and tells everything that happened."""
+"""The oracle's door: :func:`run` takes a scenario and tells everything that happened.
+
+:func:`drive` is the same for whoever decides bar by bar, with the exchange's state in view.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from fractions import Fraction
 from math import floor
@@ -20,18 +24,29 @@ from tests.oracle.state import State, UnitBar, Units, move_exit, move_order, uni
 
 def run(scenario: Scenario) -> list[ev.Event]:
     """Every event of a scenario, in order."""
+    ids, decisions = command_ids(scenario), decisions_by_bar(scenario)
+
+    def decide_as_listed(state: State) -> None:
+        if state.bar in decisions:
+            decide(state, decisions[state.bar], ids)
+
+    return drive(scenario, decide_as_listed)
+
+
+def drive(scenario: Scenario, at_close: Callable[[State], None]) -> list[ev.Event]:
+    """Every event of a scenario whose commands come from ``at_close``, which is called after the
+    close of each fill bar but the last and gives them to :func:`decide`."""
     units = Units.of(scenario)
     equity = int(Fraction(scenario.config.equity) * E8)
     state = State(scenario, units, Account(equity, equity), peak_equity_e8=equity)
     bars = [unit_bar(bar, scenario, units) for bar in scenario.bars]
-    ids, decisions = command_ids(scenario), decisions_by_bar(scenario)
     for index, bar in enumerate(bars):
         state = run_bar(state, index, bar, bars[index - 1] if index else bar)
         check_invariants(state, bar.mark[3])
         if state.ended:
             break
-        if index in decisions and index < len(bars) - 1:
-            decide(state, decisions[index], ids)
+        if index < len(bars) - 1:
+            at_close(state)
     finish(state, bars[state.bar])
     return state.out
 

@@ -22,9 +22,10 @@ class Fixed:
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tier(Fixed):
-    """A risk tier: notional up to ``cap`` USDT, maintenance rate, deduction, highest leverage."""
+    """A risk tier: notional up to ``cap`` USDT, maintenance rate, deduction, highest leverage.
+    (Compared by identity: prices of liquidation are remembered by their ladder.)"""
 
     cap: Decimal
     rate: Fraction
