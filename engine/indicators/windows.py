@@ -46,17 +46,19 @@ def with_history(x: Vector, n: int, length: int, s: Vector, k: int) -> Vector:
     that ``w[i : i + length]`` is the window of bar ``i``. Keeps the newest ``length - 1`` bars."""
     before = length - 1
     w = np.empty(before + n)
+    earlier, bars, newest = w[:before], w[before:], w[n:]
+    entries, kept = x[:n], s[k + 1 : k + length]
     if s[k] == 0.0:
         s[k] = 1.0
         for i in range(before):
-            w[i] = math.nan
+            earlier[i] = math.nan
     else:
         for i in range(before):
-            w[i] = s[k + 1 + i]
+            earlier[i] = kept[i]
     for i in range(n):
-        w[before + i] = x[i]
+        bars[i] = entries[i]
     for i in range(before):
-        s[k + 1 + i] = w[n + i]
+        kept[i] = newest[i]
     return w
 
 

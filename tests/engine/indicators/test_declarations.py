@@ -197,6 +197,19 @@ def test_compute_gives_every_declared_output(spec: IndicatorSpec) -> None:
     assert all(np.array_equal(kept[name], inputs[name]) for name in inputs), "inputs are read only"
 
 
+def test_compute_gives_the_outputs_asked_for_and_no_others() -> None:
+    source = {"close": market(80, 1)["close"]}
+    every = compute("bbands", source)
+    chosen = compute("bbands", source, outputs=("upper", "middle"))
+    assert list(chosen) == ["upper", "middle"]
+    for name, column in chosen.items():
+        assert column.tobytes() == every[name].tobytes()
+    with pytest.raises(IndicatorError, match="unknown output top") as caught:
+        compute("bbands", source, outputs=("middle", "top"))
+    assert caught.value.code == "OUTPUT_UNKNOWN"
+    assert "lower, middle, upper" in str(caught.value.hint)
+
+
 @EVERY
 def test_no_bars_no_outputs(spec: IndicatorSpec) -> None:
     empty = {name: np.empty(0) for name in spec.inputs}
