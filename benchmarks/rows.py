@@ -94,6 +94,21 @@ def growth(rounds: int) -> Iterator[Row]:
               / per_bar[100_000], "x", more_is_better=False)  # fmt: skip
 
 
+def wide_play(rounds: int) -> Iterator[Row]:
+    """Whole backtests of one year: a play of many features on a slower clock, and the EMA play."""
+    file = data.write(RESULTS, data.YEAR_BARS)
+    workers = [Worker.start(e, file, *CASES["W1"]) for e in ("lockstep", "lockstep wide")]
+    best = [float("inf"), float("inf")]
+    for turn in range(rounds + 1):
+        for k, worker in enumerate(workers):
+            seconds = worker.run()["seconds"]
+            best[k] = min(best[k], seconds) if turn else float("inf")  # the first is warm-up
+    for worker in workers:
+        worker.stop()
+    yield Row("20 features, 30 conditions on 15m, over the EMA play's time", best[1] / best[0],
+              "x", 4, 4, more_is_better=False)  # fmt: skip
+
+
 FIVE: dict[str, dict[str, int]] = {
     "sma": {"length": 50}, "ema": {"length": 50}, "rsi": {"length": 14}, "atr": {"length": 14},
     "bbands": {"length": 20},
@@ -190,6 +205,7 @@ def all_rows(rounds: int) -> Iterator[Row]:
     """Every row, in the order of the table."""
     yield from against_peers(rounds)
     yield from growth(rounds)
+    yield from wide_play(rounds)
     yield from five_indicators(rounds)
     yield from one_bar()
     yield from starts(rounds)
