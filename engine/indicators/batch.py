@@ -11,8 +11,8 @@ from engine.errors import IndicatorError
 from engine.indicators.registry import get
 from engine.indicators.spec import IndicatorSpec, Vector
 
-#: Bars a kernel is given at a time: the rows of most indicators then fit the second cache.
-_CHUNK = 8192
+#: Bars a kernel is given at a time: rows then stay in the caches.
+_CHUNK = 16_384
 
 
 def compute(

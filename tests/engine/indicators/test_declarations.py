@@ -197,13 +197,22 @@ def test_compute_gives_every_declared_output(spec: IndicatorSpec) -> None:
     assert all(np.array_equal(kept[name], inputs[name]) for name in inputs), "inputs are read only"
 
 
-def test_compute_gives_the_outputs_asked_for_and_no_others() -> None:
+@EVERY
+def test_compute_gives_the_outputs_asked_for_and_no_others(spec: IndicatorSpec) -> None:
+    """Each alone and all but each, bit for bit as with all the others."""
+    inputs = given(spec)
+    every = compute(spec.name, inputs)
+    for name in every:
+        rest = [other for other in every if other != name]
+        for chosen in ([name], rest[::-1]):
+            found = compute(spec.name, inputs, outputs=chosen)
+            assert list(found) == chosen
+            for output, column in found.items():
+                assert column.tobytes() == every[output].tobytes(), output
+
+
+def test_an_unknown_output_is_refused() -> None:
     source = {"close": market(80, 1)["close"]}
-    every = compute("bbands", source)
-    chosen = compute("bbands", source, outputs=("upper", "middle"))
-    assert list(chosen) == ["upper", "middle"]
-    for name, column in chosen.items():
-        assert column.tobytes() == every[name].tobytes()
     with pytest.raises(IndicatorError, match="unknown output top") as caught:
         compute("bbands", source, outputs=("middle", "top"))
     assert caught.value.code == "OUTPUT_UNKNOWN"
