@@ -20,6 +20,7 @@ import numpy as np
 from tasks.kernels import use_kernel_cache
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDE = ROOT / "benchmarks" / "wide.yml"
 PEERS_PYTHON = ROOT / "benchmarks" / ".venv" / "bin" / "python"
 FAST, SLOW = 20, 100
 FEE, SLIPPAGE = 0.00055, 0.0002
@@ -29,13 +30,18 @@ NOTIONAL = 1000.0
 Run = Callable[[], int]
 
 
-def lockstep(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float) -> Run:
-    """The play ``ema_bracket`` through ``run_backtest``, every result table built."""
+def lockstep(
+    columns: dict[str, np.ndarray],
+    stop_pct: float,
+    target_pct: float,
+    *,
+    file: Path = ROOT / "plays" / "ema_bracket.yml",
+) -> Run:
+    """A play through ``run_backtest``, every result table built; ``ema_bracket`` if not said."""
     from engine import Bars, Dataset, Instrument, RunConfig, load_play, run_backtest
     from engine.play import loads_play
     from engine.timeframe import Timeframe
 
-    file = ROOT / "plays" / "ema_bracket.yml"
     text = file.read_text("utf-8")
     text = text.replace("price: 2%", f"price: {stop_pct:g}%")
     text = text.replace("price: 4%", f"price: {target_pct:g}%")
@@ -61,6 +67,11 @@ def lockstep(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float)
         return result.trades.num_rows
 
     return run
+
+
+def lockstep_wide(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float) -> Run:
+    """Twenty features and thirty conditions on a 15m clock."""
+    return lockstep(columns, stop_pct, target_pct, file=WIDE)
 
 
 def _signals(close: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -155,6 +166,7 @@ def backtesting(columns: dict[str, np.ndarray], stop_pct: float, target_pct: flo
 
 ENGINES = {
     "lockstep": lockstep,
+    "lockstep wide": lockstep_wide,
     "vectorbt": vectorbt,
     "vectorbt with equity": vectorbt_equity,
     "backtesting.py": backtesting,
@@ -189,7 +201,7 @@ class Worker:
 
     @classmethod
     def start(cls, engine: str, file: Path, stop_pct: float, target_pct: float) -> Worker:
-        python = sys.executable if engine == "lockstep" else str(PEERS_PYTHON)
+        python = sys.executable if engine.startswith("lockstep") else str(PEERS_PYTHON)
         command = [python, "-m", "benchmarks.workers", engine, str(file), str(stop_pct),
                    str(target_pct)]  # fmt: skip
         process = subprocess.Popen(

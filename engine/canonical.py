@@ -12,11 +12,12 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def decimal_text(value: Decimal) -> str:
@@ -121,6 +122,8 @@ def hash_table(table: pa.Table) -> str:
     little-endian bytes, text through its lengths and UTF-8 bytes, structs field by field, anything
     else through its canonical JSON. What stands under a null does not count.
     """
+    import pyarrow as pa  # hashing a play needs no tables, and these take a while to load
+
     digest = hashlib.sha256()
     digest.update(canonical_bytes([table.num_rows, table.num_columns]))
     for field in table.schema:
@@ -133,6 +136,9 @@ def hash_table(table: pa.Table) -> str:
 
 
 def _hash_array(array: pa.Array) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     kind = array.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):

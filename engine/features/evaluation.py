@@ -369,16 +369,17 @@ class Features:
         state = np.zeros(state_cells(kind, n))
         self._kernel_states.append(state)
         p, q = self._rows[node.args[0]], self._rows[node.args[-1]]
+        number = int(kind)  # a word of an enumeration takes the compiler's slow door at every call
 
         def numbers() -> None:
             if track.hi > track.lo:
                 remember_numbers(
-                    kind, n, state, track.F, p, row, track.lo, track.hi, track.first_index
+                    number, n, state, track.F, p, row, track.lo, track.hi, track.first_index
                 )
 
         def truths() -> None:
             if track.hi > track.lo:
-                remember_truths(kind, n, state, track.F, track.T, p, q, row, track.lo, track.hi)
+                remember_truths(number, n, state, track.F, track.T, p, q, row, track.lo, track.hi)
 
         return numbers if kind in NUMBER_WINDOWS else truths
 

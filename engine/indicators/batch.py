@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +11,24 @@ from engine.errors import IndicatorError
 from engine.indicators.registry import get
 from engine.indicators.spec import IndicatorSpec, Vector
 
-#: Bars a kernel is given at a time.
+#: Bars a kernel is given at a time: rows then stay in the caches.
 _CHUNK = 16_384
 
 
-def compute(name: str, inputs: Mapping[str, npt.ArrayLike], **params: object) -> dict[str, Vector]:
+def compute(
+    name: str,
+    inputs: Mapping[str, npt.ArrayLike],
+    *,
+    outputs: Sequence[str] | None = None,
+    **params: object,
+) -> dict[str, Vector]:
     """Outputs of an indicator by name, float64[n], NaN where missing.
 
     ``inputs``: one column under any name for an indicator that takes a source, else the bar
-    columns it declares (others are not read). Same kernel and bits as in a run. Raises
-    IndicatorError for an unknown name, parameter or value and for inputs that do not fit.
+    columns it declares (others are not read). ``outputs``: those wanted, all if not said; of long
+    columns each costs about as much to write as a simple average to compute. Same kernel and bits
+    as in a run. Raises IndicatorError for an unknown name, output, parameter or value and for
+    inputs that do not fit.
 
     >>> compute("sma", {"close": [1.0, 2.0, 4.0]}, length=2)["value"].tolist()
     [nan, 1.5, 3.0]
@@ -30,7 +38,8 @@ def compute(name: str, inputs: Mapping[str, npt.ArrayLike], **params: object) ->
     columns = _columns(spec, inputs)
     bars = len(columns[0])
     taken, given = len(columns), len(spec.outputs)
-    results = [np.empty(bars) for _ in spec.outputs]
+    wanted = _wanted(spec, outputs)
+    results = {row: np.empty(bars) for row in wanted.values()}
     block = np.empty((taken + given, min(bars, _CHUNK)), dtype=np.float64)
     state = np.zeros(spec.state_size(tuple(p)), dtype=np.float64)
     ins = np.arange(taken, dtype=np.int64)
@@ -40,9 +49,25 @@ def compute(name: str, inputs: Mapping[str, npt.ArrayLike], **params: object) ->
         for row, column in enumerate(columns):
             block[row, :n] = column[start : start + n]
         spec.kernel(p, state, block, ins, outs, 0, n, start)
-        for row, result in enumerate(results):
+        for row, result in results.items():
             result[start : start + n] = block[taken + row, :n]
-    return {output.name: result for output, result in zip(spec.outputs, results, strict=True)}
+    return {output: results[row] for output, row in wanted.items()}
+
+
+def _wanted(spec: IndicatorSpec, outputs: Sequence[str] | None) -> dict[str, int]:
+    """The outputs asked for, each with its place in the declaration."""
+    declared = {output.name: row for row, output in enumerate(spec.outputs)}
+    if outputs is None:
+        return declared
+    for output in outputs:
+        if output not in declared:
+            raise IndicatorError(
+                f"unknown output {output}",
+                where=f"indicator {spec.name}",
+                hint=f"outputs: {', '.join(declared)}",
+                code="OUTPUT_UNKNOWN",
+            )
+    return {output: declared[output] for output in outputs}
 
 
 def _columns(spec: IndicatorSpec, inputs: Mapping[str, npt.ArrayLike]) -> list[Vector]:

@@ -24,12 +24,17 @@ def tile(bars: int) -> Vector:
 
 
 @njit(cache=True, error_model="numpy")
+def finite(value: float) -> float:
+    """The value; NaN when it is an infinity."""
+    return value if value - value == 0.0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
 def load(F: Block, row: int, start: int, n: int, x: Vector) -> None:
     """Bars ``start .. start + n - 1`` of a row into ``x``; what is not finite becomes NaN."""
     column = F[row, start : start + n]
     for i in range(n):
-        value = column[i]
-        x[i] = value if value - value == 0.0 else math.nan
+        x[i] = finite(column[i])
 
 
 @njit(cache=True, error_model="numpy")
@@ -45,8 +50,7 @@ def store(F: Block, row: int, start: int, n: int, x: Vector) -> None:
     """``x[:n]`` into a row from bar ``start``; what is not finite becomes NaN."""
     column = F[row, start : start + n]
     for i in range(n):
-        value = x[i]
-        column[i] = value if value - value == 0.0 else math.nan
+        column[i] = finite(x[i])
 
 
 @njit(cache=True, error_model="numpy")

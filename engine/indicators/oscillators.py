@@ -41,8 +41,7 @@ def average_gains(x: Vector, n: int, gains: Vector, losses: Vector, length: int,
         step = gains[i]
         gains[i] = 0.0 if step < 0.0 else step
         losses[i] = 0.0 if step > 0.0 else -step
-    recursions.rma(gains, n, gains, length, s, _GAINS)
-    recursions.rma(losses, n, losses, length, s, _LOSSES)
+    recursions.two_rmas(gains, losses, n, length, s, _GAINS, _LOSSES)
 
 
 @njit(cache=True, error_model="numpy")

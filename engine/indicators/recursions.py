@@ -101,6 +101,35 @@ def _by_fours(x: Vector, y: Vector, alpha: float, s: Vector, k: int) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def _two_by_fours(x: Vector, z: Vector, alpha: float, s: Vector, k: int, j: int) -> None:
+    """:func:`_by_fours` of ``x`` with cells ``s[k:]`` and of ``z`` with ``s[j:]``, in place: what
+    waits for the group before in one goes on beside what waits in the other."""
+    near, rest, near_z, rest_z = s[k + _NEAR], s[k + _REST], s[j + _NEAR], s[j + _REST]
+    keep = 1.0 - alpha
+    keep2 = keep * keep
+    keep3 = keep2 * keep
+    keep4 = keep3 * keep
+    for group in range(len(x) // 4):
+        i = 4 * group
+        first, first_z = x[i], z[i]
+        above, above_z = (near - first) + rest, (near_z - first_z) + rest_z
+        p1, p1_z = alpha * (x[i + 1] - first), alpha * (z[i + 1] - first_z)
+        p2 = keep * p1 + alpha * (x[i + 2] - first)
+        p2_z = keep * p1_z + alpha * (z[i + 2] - first_z)
+        p3 = keep * p2 + alpha * (x[i + 3] - first)
+        p3_z = keep * p2_z + alpha * (z[i + 3] - first_z)
+        x[i], z[i] = first + keep * above, first_z + keep * above_z
+        x[i + 1] = (first + p1) + keep2 * above
+        z[i + 1] = (first_z + p1_z) + keep2 * above_z
+        x[i + 2] = (first + p2) + keep3 * above
+        z[i + 2] = (first_z + p2_z) + keep3 * above_z
+        near, near_z = first + p3, first_z + p3_z
+        rest, rest_z = keep4 * above, keep4 * above_z
+        x[i + 3], z[i + 3] = near + rest, near_z + rest_z
+    s[k + _NEAR], s[k + _REST], s[j + _NEAR], s[j + _REST] = near, rest, near_z, rest_z
+
+
+@njit(cache=True, error_model="numpy")
 def exponential(x: Vector, n: int, y: Vector, length: int, alpha: float, s: Vector, k: int) -> None:
     """y = exponential average of x with weight ``alpha`` on the newest input.
 
@@ -137,6 +166,31 @@ def ema(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int) -> None:
 def rma(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int) -> None:
     """Wilder's average of ``length`` bars; see :func:`exponential`."""
     exponential(x, n, y, length, 1.0 / length, s, k)
+
+
+@njit(cache=True, error_model="numpy")
+def two_rmas(x: Vector, z: Vector, n: int, length: int, s: Vector, k: int, j: int) -> None:
+    """:func:`rma` of ``x`` with cells ``s[k:]`` and of ``z`` with ``s[j:]``, each in place and bit
+    for bit the same as alone; both miss the same bars, and always have."""
+    alpha = 1.0 / length
+    gaps = 0
+    for i in range(n):
+        gaps += 1 if x[i] != x[i] else 0
+    begin = end = 0
+    if gaps == 0 and s[k + _SEEN] == length:
+        begin = min(n, (4 - int(s[k + _PLACE])) % 4)
+        end = begin + (n - begin) // 4 * 4
+    if end == begin:
+        exponential(x, n, x, length, alpha, s, k)
+        exponential(z, n, z, length, alpha, s, j)
+        return
+    if begin > 0:
+        _singly(x[:begin], x[:begin], alpha, s, k)
+        _singly(z[:begin], z[:begin], alpha, s, j)
+    _two_by_fours(x[begin:end], z[begin:end], alpha, s, k, j)
+    if n > end:
+        _singly(x[end:n], x[end:n], alpha, s, k)
+        _singly(z[end:n], z[end:n], alpha, s, j)
 
 
 @njit(cache=True, error_model="numpy")

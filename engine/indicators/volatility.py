@@ -8,7 +8,7 @@ from decimal import Decimal
 from numba import njit
 
 from engine.indicators import recursions, windows
-from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
+from engine.indicators.columns import TILE, finite, load, load_three, ratio, store, tile
 from engine.indicators.elementary import log
 from engine.indicators.extremes import extreme_cells, highest, lowest
 from engine.indicators.spec import (
@@ -166,26 +166,24 @@ def bbands_kernel(
     width = p[1]
     ddof = int(p[2])
     x = tile(hi - lo)
-    lower = tile(hi - lo)
-    middle = tile(hi - lo)
-    upper = tile(hi - lo)
+    mean = tile(hi - lo)
     spread = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
         load(F, ins[0], start, n, x)
-        windows.mean_deviation(x, n, middle, lower, length, ddof, s, 0, i0 + start - lo)
+        windows.mean_deviation(x, n, mean, spread, length, ddof, s, 0, i0 + start - lo)
+        lower, middle = F[outs[0], start : start + n], F[outs[1], start : start + n]
+        upper, bandwidth = F[outs[2], start : start + n], F[outs[3], start : start + n]
+        percent_b = F[outs[4], start : start + n]
         for i in range(n):
-            reach = width * lower[i]
-            lower[i] = middle[i] - reach
-            upper[i] = middle[i] + reach
-            band = upper[i] - lower[i]
-            spread[i] = 100.0 * ratio(band, middle[i])
-            x[i] = ratio(x[i] - lower[i], band)
-        store(F, outs[0], start, n, lower)
-        store(F, outs[1], start, n, middle)
-        store(F, outs[2], start, n, upper)
-        store(F, outs[3], start, n, spread)
-        store(F, outs[4], start, n, x)
+            reach = width * spread[i]
+            below, above = mean[i] - reach, mean[i] + reach
+            band = above - below
+            lower[i] = finite(below)
+            middle[i] = finite(mean[i])
+            upper[i] = finite(above)
+            bandwidth[i] = finite(100.0 * ratio(band, mean[i]))
+            percent_b[i] = finite(ratio(x[i] - below, band))
 
 
 #: 0: the population's deviation, divisor L; 1: the sample's, divisor L - 1.

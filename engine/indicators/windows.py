@@ -44,41 +44,64 @@ def moment_cells(length: float) -> int:
 def with_history(x: Vector, n: int, length: int, s: Vector, k: int) -> Vector:
     """The last ``length - 1`` bars before the tile, then the tile: float64[length - 1 + n], so
     that ``w[i : i + length]`` is the window of bar ``i``. Keeps the newest ``length - 1`` bars."""
+    return _led_history(x, n, length, length - 1, s, k)
+
+
+@njit(cache=True, error_model="numpy")
+def _led_history(x: Vector, n: int, length: int, lead: int, s: Vector, k: int) -> Vector:
+    """:func:`with_history` with the tile at ``w[lead]``; what stands before the history is NaN."""
     before = length - 1
-    w = np.empty(before + n)
+    w = np.empty(lead + n)
+    for i in range(lead - before):
+        w[i] = math.nan
+    earlier, bars, newest = w[lead - before : lead], w[lead:], w[lead + n - before :]
+    entries, kept = x[:n], s[k + 1 : k + length]
     if s[k] == 0.0:
         s[k] = 1.0
         for i in range(before):
-            w[i] = math.nan
+            earlier[i] = math.nan
     else:
         for i in range(before):
-            w[i] = s[k + 1 + i]
+            earlier[i] = kept[i]
     for i in range(n):
-        w[before + i] = x[i]
+        bars[i] = entries[i]
     for i in range(before):
-        s[k + 1 + i] = w[n + i]
+        kept[i] = newest[i]
     return w
 
 
 @njit(cache=True, error_model="numpy")
-def _pairs(w: Vector, a: Vector) -> None:
-    """a = sum of two bars' differences to the newer one."""
+def _lead(length: int) -> int:
+    """Cells before the tile where sums are doubled: a whole number of groups of four, so that the
+    processor reads and writes aligned groups, and one group more than the history needs, so that a
+    pass may begin on a group."""
+    return (length + 2) // 4 * 4 + 4
+
+
+@njit(cache=True, error_model="numpy")
+def _begin(lead: int, length: int, bars: int) -> int:
+    """Where a pass over sums of ``bars`` bars begins: at most three cells early, on a group."""
+    return (lead - length + bars) // 4 * 4
+
+
+@njit(cache=True, error_model="numpy")
+def _pairs(w: Vector, begin: int, a: Vector) -> None:
+    """a = sum of two bars' differences to the newer one, from cell ``begin``."""
     size = len(w)
-    newer, older, out = w[1:size], w[: size - 1], a[1:size]
-    for i in range(size - 1):
+    newer, older, out = w[begin:size], w[begin - 1 : size - 1], a[begin:size]
+    for i in range(size - begin):
         out[i] = older[i] - newer[i]
 
 
 @njit(cache=True, error_model="numpy")
-def _double(w: Vector, part: int, a: Vector, out: Vector) -> None:
+def _double(w: Vector, begin: int, part: int, a: Vector, out: Vector) -> None:
     """From sums ``a`` of the last ``part`` bars' differences to the newest those of twice as
     many."""
     size = len(w)
-    first = 2 * part - 1
-    newest, middle = w[first:size], w[first - part : size - part]
-    newer, older, sums = a[first:size], a[first - part : size - part], out[first:size]
+    newest, middle = w[begin:size], w[begin - part : size - part]
+    newer, older, sums = a[begin:size], a[begin - part : size - part], out[begin:size]
     bars = float(part)
-    for i in range(size - first):
+    for i in range(size - begin):
         sums[i] = newer[i] + (older[i] + bars * (middle[i] - newest[i]))
 
 
@@ -100,38 +123,38 @@ def _extend(w: Vector, last: int, have: int, part: int, a: Vector, m: Vector) ->
 
 
 @njit(cache=True, error_model="numpy")
-def _direct_mean(w: Vector, n: int, length: int, m: Vector) -> None:
+def _direct_mean(w: Vector, n: int, length: int, lead: int, m: Vector) -> None:
     """Sums of 2, 4, 8 ... bars, each of two of the half; the window is put together of those its
     length is made of, the newest smallest. All are of differences to the newest bar."""
-    last = length - 1
-    sums = np.empty((2, last + n))
+    sums = np.empty((2, lead + n))
     have, part, rest, row = length & 1, 2, length >> 1, 0
     if have == 1:
         for i in range(n):
             m[i] = 0.0
     if rest > 0:
-        _pairs(w, sums[0])
+        _pairs(w, _begin(lead, length, 2), sums[0])
     while rest > 0:
         if rest & 1:
-            _extend(w, last, have, part, sums[row], m[:n])
+            _extend(w, lead, have, part, sums[row], m[:n])
             have += part
         rest >>= 1
         if rest > 0:
-            _double(w, part, sums[row], sums[1 - row])
+            _double(w, _begin(lead, length, 2 * part), part, sums[row], sums[1 - row])
             row = 1 - row
             part *= 2
-    newest = w[last : last + n]
+    newest = w[lead : lead + n]
     share = 1.0 / length
     for i in range(n):
         m[i] = newest[i] + m[i] * share
 
 
 @njit(cache=True, error_model="numpy")
-def _pairs_moments(w: Vector, a: Vector, q: Vector) -> None:
+def _pairs_moments(w: Vector, begin: int, a: Vector, q: Vector) -> None:
     """:func:`_pairs`, and q = two bars' summed squared differences to their mean."""
     size = len(w)
-    newer, older, out, squares = w[1:size], w[: size - 1], a[1:size], q[1:size]
-    for i in range(size - 1):
+    newer, older = w[begin:size], w[begin - 1 : size - 1]
+    out, squares = a[begin:size], q[begin:size]
+    for i in range(size - begin):
         gap = older[i] - newer[i]
         out[i] = gap
         squares[i] = 0.5 * gap * gap
@@ -139,17 +162,16 @@ def _pairs_moments(w: Vector, a: Vector, q: Vector) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _double_moments(
-    w: Vector, part: int, a: Vector, q: Vector, out: Vector, spread: Vector
+    w: Vector, begin: int, part: int, a: Vector, q: Vector, out: Vector, spread: Vector
 ) -> None:
     """:func:`_double`, and from the spreads q those of twice as many bars: both halves' own and
     what their means lie apart (Chan, Golub and LeVeque 1979)."""
     size = len(w)
-    first = 2 * part - 1
-    newest, middle = w[first:size], w[first - part : size - part]
-    newer, older, sums = a[first:size], a[first - part : size - part], out[first:size]
-    own, other, both = q[first:size], q[first - part : size - part], spread[first:size]
+    newest, middle = w[begin:size], w[begin - part : size - part]
+    newer, older, sums = a[begin:size], a[begin - part : size - part], out[begin:size]
+    own, other, both = q[begin:size], q[begin - part : size - part], spread[begin:size]
     bars, share = float(part), 0.5 / part
-    for i in range(size - first):
+    for i in range(size - begin):
         before = older[i] + bars * (middle[i] - newest[i])
         gap = before - newer[i]
         sums[i] = newer[i] + before
@@ -181,27 +203,27 @@ def _extend_moments(
 
 
 @njit(cache=True, error_model="numpy")
-def _direct_moments(w: Vector, n: int, length: int, m: Vector, d: Vector) -> None:
+def _direct_moments(w: Vector, n: int, length: int, lead: int, m: Vector, d: Vector) -> None:
     """m = mean, bit for bit that of :func:`_direct_mean`; d = summed squared differences to it."""
-    last = length - 1
-    sums = np.empty((4, last + n))
+    sums = np.empty((4, lead + n))
     have, part, rest, row = length & 1, 2, length >> 1, 0
     if have == 1:
         for i in range(n):
             m[i] = 0.0
             d[i] = 0.0
     if rest > 0:
-        _pairs_moments(w, sums[0], sums[2])
+        _pairs_moments(w, _begin(lead, length, 2), sums[0], sums[2])
     while rest > 0:
         if rest & 1:
-            _extend_moments(w, last, have, part, sums[row], sums[2 + row], m[:n], d[:n])
+            _extend_moments(w, lead, have, part, sums[row], sums[2 + row], m[:n], d[:n])
             have += part
         rest >>= 1
         if rest > 0:
-            _double_moments(w, part, sums[row], sums[2 + row], sums[1 - row], sums[3 - row])
+            begin = _begin(lead, length, 2 * part)
+            _double_moments(w, begin, part, sums[row], sums[2 + row], sums[1 - row], sums[3 - row])
             row = 1 - row
             part *= 2
-    newest = w[last : last + n]
+    newest = w[lead : lead + n]
     share = 1.0 / length
     for i in range(n):
         m[i] = newest[i] + m[i] * share
@@ -287,7 +309,8 @@ def _block_moments(
 def mean(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int, i0: int) -> None:
     """y = mean of the last ``length`` bars; ``i0`` is the absolute index of ``x[0]``."""
     if length <= DIRECT_MAX:
-        _direct_mean(with_history(x, n, length, s, k), n, length, y)
+        lead = _lead(length)
+        _direct_mean(_led_history(x, n, length, lead, s, k), n, length, lead, y)
     else:
         _block_moments(x, n, length, y, np.empty(n), s, k, i0)
 
@@ -298,8 +321,8 @@ def mean_deviation(
 ) -> None:
     """m = mean and d = standard deviation (divisor ``length - ddof``) of the last ``length``."""
     if length <= DIRECT_MAX:
-        w = with_history(x, n, length, s, k)
-        _direct_moments(w, n, length, m, d)
+        lead = _lead(length)
+        _direct_moments(_led_history(x, n, length, lead, s, k), n, length, lead, m, d)
     else:
         _block_moments(x, n, length, m, d, s, k, i0)
     share = 1.0 / (length - ddof)

@@ -9,7 +9,9 @@ import pytest
 
 from benchmarks import data
 from benchmarks.rows import Row
-from benchmarks.workers import Worker
+from benchmarks.workers import WIDE, Worker
+from engine import load_play
+from engine.play.ast import Call
 
 
 def test_our_side_answers_alike_every_time(tmp_path: Path):
@@ -18,6 +20,22 @@ def test_our_side_answers_alike_every_time(tmp_path: Path):
     assert first["trades"] == second["trades"] > 10
     assert first["seconds"] > 0
     assert worker.stop() > 0
+
+
+def test_the_wide_play_has_twenty_features_and_thirty_conditions_and_trades(tmp_path: Path):
+    play = load_play(WIDE)
+    assert play.clock.value == "15m"
+    assert len(play.series) == 20
+    conditions = 0
+    for kind in ("enter_long", "enter_short"):
+        (rule,) = play.rule(kind)
+        assert isinstance(rule.when, Call)
+        assert rule.when.op == "and"
+        conditions += len(rule.when.args)
+    assert conditions == 30
+    worker = Worker.start("lockstep wide", data.write(tmp_path, 60_000), 2.0, 4.0)
+    assert worker.run()["trades"] > 10
+    worker.stop()
 
 
 def test_the_bars_are_possible_and_the_same_every_time():

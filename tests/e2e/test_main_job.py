@@ -233,7 +233,7 @@ def test_help_and_play_check_load_nothing_heavy(tmp_path: Path):
         found = _loaded(tmp_path, arguments)
         assert not found & heavy, arguments
     assert not _loaded(tmp_path, ["play", "check", "plays/ema_bracket.yml"]) & {
-        "prefect", "pandas", "great_expectations", "duckdb", "plotly", "pybit",
+        "prefect", "pandas", "great_expectations", "duckdb", "plotly", "pybit", "pyarrow",
     }  # fmt: skip
 
 

@@ -198,6 +198,28 @@ def test_compute_gives_every_declared_output(spec: IndicatorSpec) -> None:
 
 
 @EVERY
+def test_compute_gives_the_outputs_asked_for_and_no_others(spec: IndicatorSpec) -> None:
+    """Each alone and all but each, bit for bit as with all the others."""
+    inputs = given(spec)
+    every = compute(spec.name, inputs)
+    for name in every:
+        rest = [other for other in every if other != name]
+        for chosen in ([name], rest[::-1]):
+            found = compute(spec.name, inputs, outputs=chosen)
+            assert list(found) == chosen
+            for output, column in found.items():
+                assert column.tobytes() == every[output].tobytes(), output
+
+
+def test_an_unknown_output_is_refused() -> None:
+    source = {"close": market(80, 1)["close"]}
+    with pytest.raises(IndicatorError, match="unknown output top") as caught:
+        compute("bbands", source, outputs=("middle", "top"))
+    assert caught.value.code == "OUTPUT_UNKNOWN"
+    assert "lower, middle, upper" in str(caught.value.hint)
+
+
+@EVERY
 def test_no_bars_no_outputs(spec: IndicatorSpec) -> None:
     empty = {name: np.empty(0) for name in spec.inputs}
     assert all(len(column) == 0 for column in compute(spec.name, empty).values())
