@@ -30,8 +30,8 @@ class Totals:
             return
         away = fills[:, FillRow.PRICE_UNITS] - fills[:, FillRow.REFERENCE_UNITS]
         slipped = fills[:, FillRow.SIDE] * away * fills[:, FillRow.LOTS] * value_e8
-        self.slippage_e8 += _total(slipped)
-        self.turnover_e8 += _total(fills[:, FillRow.NOTIONAL_E8])
+        self.slippage_e8 += total(slipped)
+        self.turnover_e8 += total(fills[:, FillRow.NOTIONAL_E8])
         refused = orders[:, OrderRow.REFUSAL][orders[:, OrderRow.STATE] == OrderState.REJECTED]
         if not len(refused):
             return
@@ -82,6 +82,6 @@ def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
     return np.asarray(table.column(name).to_numpy(zero_copy_only=False), np.float64)
 
 
-def _total(values: Int64) -> int:
-    """The sum, exact whatever its size: halves of 32 bits cannot overflow."""
-    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFF_FFFF).sum())
+def total(values: Int64) -> int:
+    """The sum, exact whatever its size."""
+    return sum(values.tolist())

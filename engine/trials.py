@@ -28,7 +28,7 @@ from engine.errors import ConfigError
 from engine.exchange.curve import EquityCurve
 from engine.exchange.layout import State, Table, TradeRow
 from engine.exchange.simulator import SimulatedExchange, new_segment
-from engine.facts import Totals, run_facts
+from engine.facts import Totals, run_facts, total
 from engine.features.shared import SharedFeatures
 from engine.inputs import Inputs, check_clock
 from engine.metrics import compute_metrics
@@ -67,7 +67,7 @@ class Trial:
     def net_e8(self) -> int:
         """Sum of the trades' nets, 1e-8 USDT."""
         gross, fees, funding = (
-            int(self._trades[:, at].sum())
+            total(self._trades[:, at])
             for at in (TradeRow.GROSS_E8, TradeRow.FEES_E8, TradeRow.FUNDING_E8)
         )
         return gross - fees + funding
