@@ -64,6 +64,11 @@ class Trial:
         return len(self._trades)
 
     @property
+    def entries_ms(self) -> Int64:
+        """When the trades began, int64[trades] epoch ms."""
+        return self._trades[:, TradeRow.ENTRY_MS]
+
+    @property
     def net_e8(self) -> int:
         """Sum of the trades' nets, 1e-8 USDT."""
         gross, fees, funding = (
