@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import data
-from benchmarks.workers import ROOT, Worker
+from benchmarks.workers import PAIRS, ROOT, Worker
 
 RESULTS = ROOT / "benchmarks" / "results"
 CASES = {"W1": (2.0, 4.0), "W1b": (0.3, 0.6)}
+SWEEP_BARS = 100_000
 PEERS = ("vectorbt with equity", "vectorbt", "backtesting.py")
 
 
@@ -59,19 +60,19 @@ def against_peers(rounds: int) -> Iterator[Row]:
         for worker in workers:
             worker.run()  # compiled and warm
         best = {worker.engine: float("inf") for worker in workers}
-        trades: dict[str, float] = {}
+        entries: dict[str, set[int]] = {}
         for turn in range(rounds):
             for worker in workers[turn % 2 :] + workers[: turn % 2]:
                 if worker.engine == "backtesting.py" and turn >= 2:
                     continue
                 told = worker.run()
                 best[worker.engine] = min(best[worker.engine], told["seconds"])
-                trades[worker.engine] = told["trades"]
+                entries[worker.engine] = set(told["entries"])
         peaks = {worker.engine: worker.stop() for worker in workers}
         ours = best["lockstep"]
         for peer in PEERS:
             goal, bound = goals.get((case, peer), (None, None))
-            note = f"trades {trades['lockstep']:.0f} / {trades[peer]:.0f}"
+            note = same_entries(entries["lockstep"], entries[peer])
             yield Row(f"{case}: times faster than {peer}", best[peer] / ours, "x", goal, bound,
                       note=note)  # fmt: skip
         yield Row(f"{case}: whole run, all tables built", 1e9 * ours / data.YEAR_BARS, "ns/bar")
@@ -80,14 +81,31 @@ def against_peers(rounds: int) -> Iterator[Row]:
                   more_is_better=False, note=f"{peaks['lockstep']:.0f} MB")  # fmt: skip
 
 
+def same_entries(ours: set[int], theirs: set[int]) -> str:
+    """How many trades there are, and how many of them began at the same bar."""
+    same = "the same" if ours == theirs else f"{len(ours & theirs)} the same"
+    return f"trades {len(ours)} / {len(theirs)}, {same}"
+
+
 def growth(rounds: int) -> Iterator[Row]:
-    """Time per bar as the data grows."""
+    """Time per bar as the data grows, the trades those of vectorbt at each size; memory at the
+    largest."""
     per_bar: dict[int, float] = {}
+    peaks: dict[str, float] = {}
     for count in (10_000, 100_000, data.YEAR_BARS, 5 * data.YEAR_BARS):
-        worker = Worker.start("lockstep", data.write(RESULTS, count), *CASES["W1"])
-        worker.run()
-        per_bar[count] = min(worker.run()["seconds"] for _ in range(rounds)) / count
-        worker.stop()
+        file = data.write(RESULTS, count)
+        workers = [
+            Worker.start(e, file, *CASES["W1"]) for e in ("lockstep", "vectorbt with equity")
+        ]
+        ours, theirs = (set(worker.run()["entries"]) for worker in workers)
+        per_bar[count] = min(workers[0].run()["seconds"] for _ in range(rounds)) / count
+        workers[1].run()
+        peaks = {worker.engine: worker.stop() for worker in workers}
+        yield Row(f"time per bar of {count:,} bars", 1e9 * per_bar[count], "ns",
+                  note=same_entries(ours, theirs))  # fmt: skip
+    yield Row("five years: peak memory over vectorbt's",
+              peaks["lockstep"] / peaks["vectorbt with equity"], "x", 0.4, 0.5,
+              more_is_better=False, note=f"{peaks['lockstep']:.0f} MB")  # fmt: skip
     yield Row("time per bar, five years over one", per_bar[5 * data.YEAR_BARS]
               / per_bar[data.YEAR_BARS], "x", 1.3, 2, more_is_better=False)  # fmt: skip
     yield Row("time per bar, five years over 100,000 bars", per_bar[5 * data.YEAR_BARS]
@@ -107,6 +125,33 @@ def wide_play(rounds: int) -> Iterator[Row]:
         worker.stop()
     yield Row("20 features, 30 conditions on 15m, over the EMA play's time", best[1] / best[0],
               "x", 4, 4, more_is_better=False)  # fmt: skip
+
+
+def sweeps(rounds: int) -> Iterator[Row]:
+    """All pairs over 100,000 bars: two workers, one worker, and vectorbt with a column each."""
+    file = data.write(RESULTS, SWEEP_BARS)
+    engines = ("lockstep sweep, first half", "lockstep sweep, second half", "lockstep sweep",
+               "vectorbt sweep")  # fmt: skip
+    first, second, alone, peer = (Worker.start(e, file, *CASES["W1"]) for e in engines)
+    entries = [worker.run()["entries"] for worker in (first, second, alone, peer)]
+    assert entries[0] + entries[1] == entries[2], "the halves are the whole"
+    best = dict.fromkeys(("two", "one", "peer"), float("inf"))
+    for _ in range(min(rounds, 3)):
+        for worker in (first, second):
+            worker.begin()
+        # Both began together: the longer one is what the sweep took.
+        best["two"] = min(best["two"], max(w.answer()["seconds"] for w in (first, second)))
+        best["one"] = min(best["one"], alone.run()["seconds"])
+        best["peer"] = min(best["peer"], peer.run()["seconds"])
+    peaks = [worker.stop() for worker in (first, second, alone, peer)]
+    same = "the same" if entries[2] == entries[3] else "not the same"
+    count = f"{len(PAIRS)} pairs, trades {len(entries[2])} / {len(entries[3])}, {same}"
+    yield Row("sweep, two workers: times faster than vectorbt", best["peer"] / best["two"], "x", 90,
+              20, note=count)  # fmt: skip
+    yield Row("sweep, one worker: times faster than vectorbt", best["peer"] / best["one"], "x",
+              note=f"peak {peaks[2]:.0f} / {peaks[3]:.0f} MB")  # fmt: skip
+    yield Row("sweep, one worker, a pair", 1e3 * best["one"] / len(PAIRS), "ms")
+    yield Row("sweep, two workers over one", best["one"] / best["two"], "x", 1.8, 1.5)
 
 
 FIVE: dict[str, dict[str, int]] = {
@@ -216,6 +261,7 @@ def all_rows(rounds: int) -> Iterator[Row]:
     yield from against_peers(rounds)
     yield from growth(rounds)
     yield from wide_play(rounds)
+    yield from sweeps(rounds)
     yield from five_indicators(rounds)
     yield from one_bar()
     yield from starts(rounds)

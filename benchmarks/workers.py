@@ -1,7 +1,9 @@
 """One engine in a process of its own: it runs once for every line it is told, and answers in JSON.
 
 ``python -m benchmarks.workers ENGINE FILE STOP_PCT TARGET_PCT``; each line on stdin is one run,
-each line on stdout ``{"seconds", "trades"}``; an empty line ends it with ``{"peak_mb"}``.
+each line on stdout ``{"seconds", "trades", "entries"}``; an empty line ends it with
+``{"peak_mb"}``.
+``entries`` are the times (epoch ms) at which trades began; of a sweep those of all its trades.
 """
 
 from __future__ import annotations
@@ -13,11 +15,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.kernels import use_kernel_cache
+
+if TYPE_CHECKING:
+    from engine import Dataset, Play, RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDE = ROOT / "benchmarks" / "wide.yml"
@@ -26,8 +33,12 @@ FAST, SLOW = 20, 100
 FEE, SLIPPAGE = 0.00055, 0.0002
 NOTIONAL = 1000.0
 
-#: Runs once and tells how many trades there were.
-Run = Callable[[], int]
+#: Fast and slow lengths of a sweep, every one with every other.
+FASTS, SLOWS = range(5, 55, 2), range(60, 260, 10)
+PAIRS = [(fast, slow) for fast in FASTS for slow in SLOWS]
+
+#: Runs once and tells when its trades began, int64[trades] epoch ms.
+Run = Callable[[], np.ndarray]
 
 
 def lockstep(
@@ -38,7 +49,43 @@ def lockstep(
     file: Path = ROOT / "plays" / "ema_bracket.yml",
 ) -> Run:
     """A play through ``run_backtest``, every result table built; ``ema_bracket`` if not said."""
-    from engine import Bars, Dataset, Instrument, RunConfig, load_play, run_backtest
+    from engine import run_backtest
+
+    play, dataset, config = _bracket_play(columns, stop_pct, target_pct, file)
+
+    def run() -> np.ndarray:
+        result = run_backtest(play, dataset, config)
+        tables = (result.decisions, result.orders, result.fills, result.ledger, result.equity)
+        assert all(table.num_rows for table in tables)
+        return result.trades.column("entry_ms").to_numpy()
+
+    return run
+
+
+def lockstep_sweep(
+    columns: dict[str, np.ndarray], stop_pct: float, target_pct: float, part: slice = slice(None)
+) -> Run:
+    """Every pair of the part through ``sweep``: trades, sums, equity curve and plays of each."""
+    from engine import sweep
+
+    play, dataset, config = _bracket_play(columns, stop_pct, target_pct)
+    params = [{"fast": fast, "slow": slow} for fast, slow in PAIRS[part]]
+
+    def run() -> np.ndarray:
+        trials = sweep(play, dataset, config, params)
+        assert all(trial.final_e8 for trial in trials)
+        return np.concatenate([trial.entries_ms for trial in trials])
+
+    return run
+
+
+def _bracket_play(
+    columns: dict[str, np.ndarray],
+    stop_pct: float,
+    target_pct: float,
+    file: Path = ROOT / "plays" / "ema_bracket.yml",
+) -> tuple[Play, Dataset, RunConfig]:
+    from engine import Bars, Dataset, Instrument, RunConfig, load_play
     from engine.play import loads_play
     from engine.timeframe import Timeframe
 
@@ -59,14 +106,7 @@ def lockstep(
     config = RunConfig(
         equity=1_000_000, mark="last", funding="off", path="ohlc", slippage_stop="2bps"
     )
-
-    def run() -> int:
-        result = run_backtest(play, dataset, config)
-        tables = (result.decisions, result.orders, result.fills, result.ledger, result.equity)
-        assert all(table.num_rows for table in tables)
-        return result.trades.num_rows
-
-    return run
+    return play, dataset, config
 
 
 def lockstep_wide(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float) -> Run:
@@ -74,52 +114,82 @@ def lockstep_wide(columns: dict[str, np.ndarray], stop_pct: float, target_pct: f
     return lockstep(columns, stop_pct, target_pct, file=WIDE)
 
 
-def _signals(close: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Crosses of the two averages, moved to the bar at whose open they act."""
-    import talib
-
-    fast, slow = talib.EMA(close, FAST), talib.EMA(close, SLOW)
+def _signals(fast: np.ndarray, slow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Crosses of two averages, moved to the bar at whose open they act."""
     above = fast > slow
     known = ~(np.isnan(fast) | np.isnan(slow))
     both = known[1:] & known[:-1]
-    up = np.zeros(len(close), np.bool_)
-    down = np.zeros(len(close), np.bool_)
+    up = np.zeros(len(fast), np.bool_)
+    down = np.zeros(len(fast), np.bool_)
     up[2:] = (both & ~(fast[:-1] > slow[:-1]) & above[1:])[:-1]
     down[2:] = (both & ~(fast[:-1] < slow[:-1]) & (fast < slow)[1:])[:-1]
     return up, down
 
 
-def vectorbt(
-    columns: dict[str, np.ndarray], stop_pct: float, target_pct: float, *, equity: bool = False
-) -> Run:
+def _portfolio(
+    columns: dict[str, np.ndarray],
+    up: np.ndarray,
+    down: np.ndarray,
+    stop_pct: float,
+    target_pct: float,
+) -> Any:
     """Portfolio.from_signals with stops, filled at the next open."""
     import vectorbt as vbt
 
-    def run() -> int:
-        up, down = _signals(columns["close"])
-        portfolio = vbt.Portfolio.from_signals(
-            columns["close"],
-            entries=up,
-            short_entries=down,
-            price=columns["open"],
-            open=columns["open"],
-            high=columns["high"],
-            low=columns["low"],
-            size=NOTIONAL,
-            size_type="value",
-            fees=FEE,
-            slippage=SLIPPAGE,
-            sl_stop=stop_pct / 100,
-            tp_stop=target_pct / 100,
-            stop_entry_price="fillprice",
-            upon_opposite_entry="ignore",
-            init_cash=1_000_000,
-            freq="1min",
-        )
-        trades = len(portfolio.trades.records)
+    return vbt.Portfolio.from_signals(
+        columns["close"],
+        entries=up,
+        short_entries=down,
+        price=columns["open"],
+        open=columns["open"],
+        high=columns["high"],
+        low=columns["low"],
+        size=NOTIONAL,
+        size_type="value",
+        fees=FEE,
+        slippage=SLIPPAGE,
+        sl_stop=stop_pct / 100,
+        tp_stop=target_pct / 100,
+        stop_entry_price="fillprice",
+        upon_opposite_entry="ignore",
+        init_cash=1_000_000,
+        freq="1min",
+    )
+
+
+def vectorbt(
+    columns: dict[str, np.ndarray], stop_pct: float, target_pct: float, *, equity: bool = False
+) -> Run:
+    """One portfolio from the crosses of two averages."""
+    import talib
+
+    def run() -> np.ndarray:
+        close = columns["close"]
+        up, down = _signals(talib.EMA(close, FAST), talib.EMA(close, SLOW))
+        portfolio = _portfolio(columns, up, down, stop_pct, target_pct)
+        entries = np.sort(portfolio.trades.records["entry_idx"].to_numpy())
         if equity:
             assert len(portfolio.value()) == len(up)
-        return trades
+        return columns["open_ms"][entries]
+
+    return run
+
+
+def vectorbt_sweep(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float) -> Run:
+    """One portfolio with a column for each pair, each average computed once; its total returns."""
+    import talib
+
+    def run() -> np.ndarray:
+        close = columns["close"]
+        averages = {n: talib.EMA(close, n) for n in (*FASTS, *SLOWS)}
+        signals = [_signals(averages[fast], averages[slow]) for fast, slow in PAIRS]
+        up, down = (np.stack(columns, axis=1) for columns in zip(*signals, strict=True))
+        wide = {n: c[:, None] for n, c in columns.items()}
+        portfolio = _portfolio(wide, up, down, stop_pct, target_pct)
+        records = portfolio.trades.records
+        assert len(portfolio.total_return()) == len(PAIRS)
+        order = np.lexsort((records["entry_idx"], records["col"]))
+        return columns["open_ms"][records["entry_idx"].to_numpy()[order]]
 
     return run
 
@@ -156,20 +226,25 @@ def backtesting(columns: dict[str, np.ndarray], stop_pct: float, target_pct: flo
                 self.sell(size=0.01, sl=price * (1 + stop_pct / 100),
                           tp=price * (1 - target_pct / 100))  # fmt: skip
 
-    def run() -> int:
+    def run() -> np.ndarray:
         test = Backtest(frame, Bracket, cash=10_000_000, commission=FEE, spread=SLIPPAGE,
                         finalize_trades=True)  # fmt: skip
-        return int(test.run()["# Trades"])
+        entries = np.sort(test.run()["_trades"]["EntryBar"].to_numpy())
+        return columns["open_ms"][entries]
 
     return run
 
 
-ENGINES = {
+ENGINES: dict[str, Callable[..., Run]] = {
     "lockstep": lockstep,
     "lockstep wide": lockstep_wide,
     "vectorbt": vectorbt,
     "vectorbt with equity": vectorbt_equity,
     "backtesting.py": backtesting,
+    "lockstep sweep": lockstep_sweep,
+    "lockstep sweep, first half": partial(lockstep_sweep, part=slice(0, len(PAIRS) // 2)),
+    "lockstep sweep, second half": partial(lockstep_sweep, part=slice(len(PAIRS) // 2, None)),
+    "vectorbt sweep": vectorbt_sweep,
 }
 
 
@@ -182,12 +257,13 @@ def serve(engine: str, file: str, stop_pct: float, target_pct: float) -> None:
         if not line.strip():
             break
         began = time.perf_counter()
-        trades = run()
-        _say({"seconds": time.perf_counter() - began, "trades": trades})
+        entries = run()
+        seconds = time.perf_counter() - began
+        _say({"seconds": seconds, "trades": len(entries), "entries": entries.tolist()})
     _say({"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
 
 
-def _say(document: dict[str, float]) -> None:
+def _say(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()
 
@@ -210,23 +286,33 @@ class Worker:
         )  # fmt: skip
         return cls(engine, process)
 
-    def run(self) -> dict[str, float]:
-        """One run's ``{seconds, trades}``."""
-        return self._ask("go\n")
+    def run(self) -> dict[str, Any]:
+        """One run's ``{seconds, trades, entries}``."""
+        self.begin()
+        return self.answer()
+
+    def begin(self) -> None:
+        """Begin a run, whose :meth:`answer` is still to be read."""
+        self._tell("go\n")
 
     def stop(self) -> float:
         """End it; its peak memory in MB."""
-        return self._ask("\n")["peak_mb"]
+        self._tell("\n")
+        peak: float = self.answer()["peak_mb"]
+        return peak
 
-    def _ask(self, line: str) -> dict[str, float]:
+    def _tell(self, line: str) -> None:
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(line)
         self.process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """The next answer of the engine."""
+        assert self.process.stdout is not None
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{self.engine} ended with exit code {self.process.wait()}")
-        told: dict[str, float] = json.loads(answer)
+        told: dict[str, Any] = json.loads(answer)
         return told
 
 

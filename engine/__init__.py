@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.play.model import Play
     from engine.position import Cancel, Execution, Funding
     from engine.session import Decision, Engine
+    from engine.trials import Trial, sweep
 
 _HOMES = {
     "Bars": "engine.bars",
@@ -35,10 +36,12 @@ _HOMES = {
     "Play": "engine.play.model",
     "Result": "engine.backtest",
     "RunConfig": "engine.config",
+    "Trial": "engine.trials",
     "indicators": "engine.indicators",
     "load_play": "engine.play.loader",
     "loads_play": "engine.play.loader",
     "run_backtest": "engine.backtest",
+    "sweep": "engine.trials",
 }
 
 __all__ = [
@@ -53,10 +56,12 @@ __all__ = [
     "Play",
     "Result",
     "RunConfig",
+    "Trial",
     "indicators",
     "load_play",
     "loads_play",
     "run_backtest",
+    "sweep",
 ]
 
 

@@ -52,30 +52,36 @@ def _number_text(value: float) -> str:
     return ("-" if sign else "") + body
 
 
+#: JSON text of a string, non-ASCII characters as they are.
+_quoted = json.encoder.encode_basestring
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")
+
+
 def _encode(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(str(value))
     if value is None:
         return "null"
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(str(value), ensure_ascii=False)
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
         return _number_text(float(value))
     if isinstance(value, Decimal):
-        return json.dumps(decimal_text(value))
-    if isinstance(value, Mapping):
+        return _quoted(decimal_text(value))
+    if isinstance(value, (dict, Mapping)):
         if not all(isinstance(key, str) for key in value):
             raise TypeError("canonical objects have text keys only")
-        ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
-        return (
-            "{"
-            + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in ordered)
-            + "}"
-        )
+        # UTF-16 order, which for ASCII keys is that of the text.
+        plain = all(map(str.isascii, value))
+        ordered = sorted(value) if plain else sorted(value, key=_utf16)
+        return "{" + ",".join([f"{_quoted(str(k))}:{_encode(value[k])}" for k in ordered]) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(_encode(item) for item in value) + "]"
+        return "[" + ",".join([_encode(item) for item in value]) + "]"
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 

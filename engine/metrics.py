@@ -44,7 +44,8 @@ class Undefined:
 class RunFacts:
     """What metrics are computed from; money 1e-8 USDT, times epoch ms UTC.
 
-    ``points`` int64[4, n]: time, equity, peak, signed lots at clock closes and at the end.
+    ``midnights_e8`` int64[days]: equity at successive 00:00 UTC from the first to the last point of
+    the equity curve, each that of the last point at or before it.
     ``net gross fees funding side bars`` int64[trades]; ``r mae_pct mfe_pct`` float64[trades], NaN
     where undefined. ``refused``: refused entries by code.
     """
@@ -63,7 +64,7 @@ class RunFacts:
     bars_seen: int
     bars_held: int
     hold_return_pct: float
-    points: Int64
+    midnights_e8: Int64
     side: Int64
     net: Int64
     gross: Int64
@@ -89,7 +90,7 @@ class _Figures:
 
     def __init__(self, facts: RunFacts) -> None:
         self.facts = facts
-        self.returns = daily_returns(facts.points)
+        self.returns = daily_returns(facts.midnights_e8)
         self.wins = [net for net in facts.net.tolist() if net > 0]
         self.losses = [net for net in facts.net.tolist() if net < 0]
 
@@ -101,18 +102,9 @@ class _Figures:
                 if s == side]  # fmt: skip
 
 
-def daily_returns(points: Int64) -> list[float]:
-    """Simple returns between the equities at successive 00:00 UTC, from equity points at clock
-    closes; a midnight takes the last point at or before it."""
-    times, equity = points[0], points[1]
-    if not len(times):
-        return []
-    first = -(-int(times[0]) // DAY_MS)
-    last = int(times[-1]) // DAY_MS
-    midnights = np.arange(first, last + 1, dtype=np.int64) * DAY_MS
-    at = np.searchsorted(times, midnights, side="right") - 1
-    values = equity[at].tolist()
-    return [b / a - 1.0 for a, b in pairwise(values)]
+def daily_returns(midnights_e8: Int64) -> list[float]:
+    """Simple returns between the equities at successive 00:00 UTC."""
+    return [b / a - 1.0 for a, b in pairwise(midnights_e8.tolist())]
 
 
 def _mean(values: Sequence[float]) -> float:

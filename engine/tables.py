@@ -28,6 +28,7 @@ from engine.exchange.codes import (
     Refusal,
     TimeInForce,
 )
+from engine.exchange.curve import EquityCurve
 from engine.exchange.instrument import Scale
 from engine.exchange.layout import EventRow, FillRow, LedgerRow, OrderRow, TradeRow
 from engine.rules import action_name
@@ -86,11 +87,11 @@ class Ledger:
         self.price_e8 = 10 ** (8 - scale.price_decimals)
         self._per_usdt = scale.units_per_usdt
         numerator, denominator = qty_step.as_integer_ratio()
-        self._lot = (numerator, denominator)
+        self.lot = (numerator, denominator)
 
     def qty(self, lots: Int64) -> Float64:
         """Base units of lots."""
-        return np.asarray(lots * self._lot[0] / self._lot[1])
+        return np.asarray(lots * self.lot[0] / self.lot[1])
 
     def price(self, units: Int64) -> Float64:
         """USDT of price units; NaN for a negative one: no price."""
@@ -101,6 +102,11 @@ class Ledger:
         size = lots * self.value_e8
         whole, rest = np.divmod(notional_e8, size)
         return np.asarray((whole + rest / size) / self._per_usdt)
+
+
+def _columns(rows: Int64) -> Int64:
+    """Rows turned to columns, each in one piece."""
+    return np.ascontiguousarray(rows.T)
 
 
 def _words(enum: type[IntEnum]) -> list[str]:
@@ -120,7 +126,7 @@ def _rule_words(ids: RuleIds) -> tuple[list[str | None], Int64]:
 def orders_table(rows: Int64, ledger: Ledger, ids: RuleIds) -> pa.Table:
     """Every order at its end, in the order they ended."""
     table = _Table()
-    column = rows.T
+    column = _columns(rows)
     kind, side, rule = column[OrderRow.KIND], column[OrderRow.SIDE], column[OrderRow.RULE]
     table.add("order_id", "id", column[OrderRow.ORDER_ID])
     trade = column[OrderRow.TRADE_ID]
@@ -164,7 +170,7 @@ def fills_table(rows: Int64, ledger: Ledger) -> pa.Table:
     """Every fill, in order. ``gross`` is what a closing fill realised, before fees; fees are
     positive when paid; ``reference_price`` is the price before slippage."""
     table = _Table()
-    column = rows.T
+    column = _columns(rows)
     for name in ("fill_id", "order_id", "trade_id"):
         table.add(name, "id", column[FillRow[name.upper()]])
     table.add("ts_ms", "ms", column[FillRow.TS_MS])
@@ -187,7 +193,7 @@ def trades_table(rows: Int64, ledger: Ledger, symbol: str, ids: RuleIds) -> pa.T
     was open, in percent of the entry, never below 0; ``r`` is gross over the risk at entry,
     ``r_net`` net over it, null without a stop."""
     table = _Table()
-    column = rows.T
+    column = _columns(rows)
     side, lots = column[TradeRow.SIDE], column[TradeRow.LOTS]
     entry_e8, exit_e8 = column[TradeRow.ENTRY_NOTIONAL_E8], column[TradeRow.EXIT_NOTIONAL_E8]
     gross, fees, funding = (
@@ -234,7 +240,7 @@ def ledger_table(rows: Int64, ledger: Ledger) -> pa.Table:
     """Every movement of the wallet and its balance after it. Funding is positive when received;
     ``rate`` is a funding row's, as a fraction."""
     table = _Table()
-    column = rows.T
+    column = _columns(rows)
     table.add("ledger_id", "id", column[LedgerRow.LEDGER_ID])
     table.add("ts_ms", "ms", column[LedgerRow.TS_MS])
     table.text("kind", _words(LedgerKind), column[LedgerRow.KIND])
@@ -256,7 +262,7 @@ def events_table(rows: Int64, ledger: Ledger) -> pa.Table:
     """The stream of events in the order in which they happened: every transition of every order,
     brackets set and moved, refusals, and where the rows of other tables stand (``row_id``)."""
     table = _Table()
-    column = rows.T
+    column = _columns(rows)
     kind, ident = column[EventRow.KIND], column[EventRow.ID]
     table.add("ts_ms", "ms", column[EventRow.TS_MS])
     table.text("event", _words(EventKind), kind)
@@ -284,24 +290,32 @@ def events_table(rows: Int64, ledger: Ledger) -> pa.Table:
     return table.build()
 
 
-def equity_table(points: Int64, ledger: Ledger) -> pa.Table:
-    """One point per clock close and one at the end: ``points`` int64[4, n] of time, equity and
-    peak so far (1e-8 USDT), signed lots."""
+def equity_table(curve: EquityCurve, ledger: Ledger) -> pa.Table:
+    """One point per clock close and one at the end."""
     table = _Table()
-    times, equity, peak, lots = points
-    table.add("ts_ms", "ms", times)
-    table.usdt("equity", equity)
-    table.add("drawdown_pct", "pct", 100.0 * (peak - equity) / peak)
-    table.add("position_qty", "base", ledger.qty(lots))
-    table.add("position_lots", "lots", lots)
+    columns = curve.columns(ledger.lot)
+    for name, unit in (
+        ("ts_ms", "ms"),
+        ("equity_usdt", "usdt"),
+        ("equity_e8", "usdt*1e-8"),
+        ("drawdown_pct", "pct"),
+        ("position_qty", "base"),
+        ("position_lots", "lots"),
+    ):
+        table.add(name, unit, getattr(columns, name))
     return table.build()
 
 
 def decisions_table(
-    times: Int64, actions: Int64, rules: Sequence[str], names: Sequence[str], values: Float64
+    times: Int64,
+    actions: Int64,
+    rules: tuple[Sequence[str], Int64],
+    names: Sequence[str],
+    values: Float64,
 ) -> pa.Table:
-    """One row per clock close at which something was decided. ``values`` float64[n, names] become
-    one struct a row: the close, series and setups by name, null where missing."""
+    """One row per clock close at which something was decided. ``rules``: texts, and which of them
+    each row has. ``values`` float64[n, names] become one struct a row: the close, series and
+    setups by name, null where missing."""
     words = [action_name(action) for action in range(32)]
     schema = pa.schema(
         [
@@ -315,7 +329,7 @@ def decisions_table(
     columns = [
         pa.array(times),
         pa.array(words, pa.string()).take(pa.array(actions)),
-        pa.array(list(rules), pa.string()),
+        pa.array(rules[0], pa.string()).take(pa.array(rules[1])),
         pa.StructArray.from_arrays(items, fields=list(schema.field("values").type)),
     ]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -111,7 +111,7 @@ class State(IntEnum):
     EVENTS = 102
     # rows written to the current segment, one counter for each table
     ROWS = 103
-    SLOTS = 109
+    SLOTS = 110
 
 
 class Slot(IntEnum):
@@ -155,6 +155,7 @@ class Table(IntEnum):
     LEDGER = 3
     DECISIONS = 4
     EVENTS = 5
+    MARKS = 6
 
 
 class Param(IntEnum):
@@ -329,5 +330,19 @@ class EventRow(IntEnum):
     REFUSAL = 10
 
 
-#: Columns of the widest table.
-ROW_WIDTH = 19
+class MarkRow(IntEnum):
+    """Fill bars ``[FIRST_BAR, END_BAR)`` over which the account stands still: equity at the close
+    of each is FIXED_E8 + PER_UNIT_E8 times its mark close; LOTS are signed."""
+
+    FIRST_BAR = 0
+    END_BAR = 1
+    FIXED_E8 = 2
+    PER_UNIT_E8 = 3
+    LOTS = 4
+
+
+#: Columns of each table, and of the widest.
+WIDTHS = tuple(
+    max(row) + 1 for row in (OrderRow, FillRow, TradeRow, LedgerRow, DecisionRow, EventRow, MarkRow)
+)
+ROW_WIDTH = max(WIDTHS)

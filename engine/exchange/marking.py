@@ -1,4 +1,4 @@
-"""Equity at fill-bar closes: peak, trough, drawdown, and the points at clock closes."""
+"""Equity at fill-bar closes: peak, trough, drawdown, and the runs the curve is made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from engine.exchange.codes import EventKind
 from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
-from engine.exchange.layout import Param, State
+from engine.exchange.layout import MarkRow, Param, State, Table
 from engine.kernel import kernel
 
 
@@ -47,69 +47,91 @@ def mark_bar(S, equity, ts):
 
 
 @kernel
-def point(S, rows, points, at, equity, ts):
-    """Write an equity point: time, equity, peak so far, signed lots."""
-    note(S, rows, ts, EventKind.EQUITY, at)
-    points[0, at] = ts
-    points[1, at] = equity
-    points[2, at] = S[State.PEAK_E8]
-    points[3, at] = S[State.SIDE] * S[State.LOTS]
-
-
-@kernel
-def stretch(S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point):
-    """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
-    next bar (before ``end`` where the drawdown limit is passed), and whether the book had room."""
-    if guarded(P) or S[State.EVENTS] == 1:
-        return _guarded_stretch(
-            S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
-        )
+def mark_run(S, P, rows, first, end):
+    """Bars ``[first, end)`` have closed with the account as it stands: they lengthen the run
+    before, or begin one."""
     side, lots = S[State.SIDE], S[State.LOTS]
-    S[State.BARS_SEEN] += end - at
-    m = len(base_index)
-    first = j
-    if side == 0:
-        equity = S[State.WALLET_E8]
-        mark_bar(S, equity, close_of[end - 1])
-        peak = S[State.PEAK_E8]
-        while j < m and base_index[j] < end:
-            points[0, base_point + j] = clock_ms[j]
-            points[1, base_point + j] = equity
-            points[2, base_point + j] = peak
-            points[3, base_point + j] = 0
-            j += 1
-        S[State.CLOCKS] += j - first
-        return j, end, True
-    S[State.BARS_HELD] += end - at
     per_unit = side * lots * P[Param.VALUE_E8]
     fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
-    for i in range(at, end):
-        equity = fixed + per_unit * mark[i]
-        if equity < S[State.PEAK_E8]:
-            if equity < S[State.TROUGH_E8]:
-                S[State.TROUGH_E8] = equity
-        else:
-            mark_bar(S, equity, close_of[i])
-        if j < m and base_index[j] == i:
-            points[0, base_point + j] = clock_ms[j]
-            points[1, base_point + j] = equity
-            points[2, base_point + j] = S[State.PEAK_E8]
-            points[3, base_point + j] = side * lots
-            j += 1
-    S[State.TRADE_BARS] += j - first
-    S[State.CLOCKS] += j - first
-    return j, end, True
+    at = S[State.ROWS + Table.MARKS]
+    if at > 0:
+        last = at - 1
+        if (
+            rows[Table.MARKS, last, MarkRow.END_BAR] == first
+            and rows[Table.MARKS, last, MarkRow.FIXED_E8] == fixed
+            and rows[Table.MARKS, last, MarkRow.PER_UNIT_E8] == per_unit
+        ):
+            rows[Table.MARKS, last, MarkRow.END_BAR] = end
+            return
+    rows[Table.MARKS, at, MarkRow.FIRST_BAR] = first
+    rows[Table.MARKS, at, MarkRow.END_BAR] = end
+    rows[Table.MARKS, at, MarkRow.FIXED_E8] = fixed
+    rows[Table.MARKS, at, MarkRow.PER_UNIT_E8] = per_unit
+    rows[Table.MARKS, at, MarkRow.LOTS] = side * lots
+    S[State.ROWS + Table.MARKS] = at + 1
 
 
 @kernel
-def _guarded_stretch(
-    S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
-):
+def clock_at(base_index, bar, lo):
+    """Index of the first of ``base_index`` (strictly increasing) at or after ``lo`` that is above
+    ``bar``."""
+    m = len(base_index)
+    if lo >= m or base_index[lo] > bar:
+        return lo
+    hi = min(m, lo + bar - base_index[lo] + 1)
+    if base_index[hi - 1] <= bar:
+        return hi
+    while lo < hi:
+        mid = (lo + hi) // 2
+        if base_index[mid] <= bar:
+            lo = mid + 1
+        else:
+            hi = mid
+    return lo
+
+
+@kernel
+def stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point):
+    """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
+    next bar (before ``end`` where the drawdown limit is passed), and whether the book had room.
+    ``first`` is bar 0 of the block among all, ``point`` the number of its first clock close."""
+    if guarded(P) or S[State.EVENTS] == 1:
+        return _guarded_stretch(
+            S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point
+        )
+    mark_run(S, P, rows, first + at, first + end)
+    to = clock_at(base_index, end - 1, j)
+    S[State.BARS_SEEN] += end - at
+    S[State.CLOCKS] += to - j
+    side = S[State.SIDE]
+    if side == 0:
+        mark_bar(S, S[State.WALLET_E8], close_of[end - 1])
+        return to, end, True
+    S[State.BARS_HELD] += end - at
+    S[State.TRADE_BARS] += to - j
+    per_unit = side * S[State.LOTS] * P[Param.VALUE_E8]
+    fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
+    least, most = mark[at], mark[at]
+    for i in range(at, end):
+        least = min(least, mark[i])
+        most = max(most, mark[i])
+    best, worst = (most, least) if side > 0 else (least, most)
+    if fixed + per_unit * best < S[State.PEAK_E8]:
+        S[State.TROUGH_E8] = min(S[State.TROUGH_E8], fixed + per_unit * worst)
+        return to, end, True
+    for i in range(at, end):
+        mark_bar(S, fixed + per_unit * mark[i], close_of[i])
+    return to, end, True
+
+
+@kernel
+def _guarded_stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point):
     """As :func:`stretch`, with the limits on equity looked at after every bar."""
     side, lots, m = S[State.SIDE], S[State.LOTS], len(base_index)
     per_unit = side * lots * P[Param.VALUE_E8]
     fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
     for i in range(at, end):
+        mark_run(S, P, rows, first + i, first + i + 1)
         equity = fixed + per_unit * mark[i]
         mark_bar(S, equity, close_of[i])
         S[State.BARS_SEEN] += 1
@@ -118,7 +140,7 @@ def _guarded_stretch(
         fell = after_bar(S, P, equity, close_of[i])
         room = not fell or drawdown_passed(S, P, rows, close_of[i])
         if j < m and base_index[j] == i:
-            point(S, rows, points, base_point + j, equity, clock_ms[j])
+            note(S, rows, clock_ms[j], EventKind.EQUITY, point + j)
             if side != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1

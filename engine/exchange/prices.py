@@ -103,13 +103,12 @@ def price_columns(
 def _all_units(
     columns: list[FloatColumn], scale: float
 ) -> tuple[list[Units], tuple[int, float] | None, int]:
-    units: list[Units] = []
+    # One array for all columns: large enough for the system's large pages.
+    units = np.empty((len(columns), len(columns[0])), np.int32)
     largest = 0
-    for column in columns:
-        out = np.empty(len(column), np.int32)
+    for column, out in zip(columns, units, strict=True):
         bad, top = _convert(column, scale, out)
         if bad >= 0:
             return [], (int(bad), float(column[bad])), 0
-        units.append(out)
         largest = max(largest, int(top))
-    return units, None, largest
+    return list(units), None, largest

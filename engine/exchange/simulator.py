@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from engine.errors import EngineError, LedgerError
 from engine.exchange.codes import Status
+from engine.exchange.curve import EquityCurve
 from engine.exchange.exits import close_at_end
 from engine.exchange.guards import DAY_MS
-from engine.exchange.layout import FAR, ROW_WIDTH, Param, Slot, State, Table
+from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Param, Slot, State, Table
 from engine.exchange.prices import PriceColumns
 from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
 from engine.exchange.terms import Terms
@@ -21,7 +22,9 @@ from engine.features.evaluation import PositionRules
 Int64 = npt.NDArray[np.int64]
 
 #: Rows handed in at a time; results do not depend on it.
-SEGMENT_ROWS = 4096
+SEGMENT_ROWS = 2048
+#: What stays with an exchange that is drained as it goes.
+_KEPT = (Table.TRADES, Table.MARKS)
 #: Unfinished orders a play can have: an entry of each side, resting or on its way, and exits.
 PLAY_SLOTS = 8
 NO_VOLUME = np.empty(0, np.int64)
@@ -44,6 +47,11 @@ class ClockCloses(Protocol):
     def position(self) -> PositionRules: ...
 
 
+def new_segment() -> Int64:
+    """An empty segment: rows of every table before they are put aside."""
+    return np.zeros((len(Table), SEGMENT_ROWS, ROW_WIDTH), np.int64)
+
+
 def new_state(slots: int = PLAY_SLOTS) -> Int64:
     """An empty state with room for ``slots`` unfinished orders."""
     return np.zeros(State.SLOTS + slots * Slot.SIZE, np.int64)
@@ -54,7 +62,7 @@ class SimulatedExchange:
     """One account on one instrument, stepped block by block over fill bars.
 
     ``state`` is everything it knows (int64 by :class:`State`); rows it has written collect in
-    ``segments``, equity points in ``points`` int64[4, :] (time, equity, peak, signed lots).
+    ``segments``, runs of the equity curve among them (:meth:`curve`).
     ``volume_lots``: lots that may fill in each bar, empty without a participation cap.
     ``stop_ms``: when the run ended before its data, else None.
     """
@@ -65,16 +73,15 @@ class SimulatedExchange:
     close_ms: Int64
     funding_ms: Int64
     funding_rate_e8: Int64
-    points: Int64
     volume_lots: Int64 = field(default_factory=lambda: NO_VOLUME)
     state: Int64 = field(default_factory=new_state)
     point_count: int = 0
     stop_ms: int | None = None
     _last_bar: int = -1
+    _clock_bars: list[Int64 | range] = field(default_factory=list)
+    _terminal: Int64 = field(default_factory=lambda: np.zeros(4, np.int64))
     segments: list[list[Int64]] = field(default_factory=lambda: [[] for _ in Table])
-    _rows: Int64 = field(
-        default_factory=lambda: np.zeros((len(Table), SEGMENT_ROWS, ROW_WIDTH), np.int64)
-    )
+    _rows: Int64 = field(default_factory=new_segment)
 
     def open_account(self, equity_e8: int, since_ms: int) -> None:
         """Start with ``equity_e8`` and no position at ``since_ms``."""
@@ -112,25 +119,22 @@ class SimulatedExchange:
         no more bars.
         """
         if self.stop_ms is not None:
-            return np.empty((0, ROW_WIDTH), np.int64)
-        prices, made = self.prices, len(self.segments[Table.DECISIONS])
-        block = slice(first, last)
-        mark_before = int(prices.mark_close[first - 1]) if first else 0
+            return np.empty((0, WIDTHS[Table.DECISIONS]), np.int64)
+        made: list[Int64] = []
+        prices = self.prices
+        begun = self._count(Table.DECISIONS)
         at, j, rules = 0, clock_from, clock.position
         while at < last - first and self.stop_ms is None:
             reached, j = step_block(
-                self.state, self.terms.params, self._rows, self.points,
-                self.open_ms[block], self.close_ms[block],
-                prices.open[block], prices.high[block], prices.low[block], prices.close[block],
-                prices.mark_open[block], prices.mark_high[block], prices.mark_low[block],
-                prices.mark_close[block],
-                prices.index_open[block], prices.index_high[block], prices.index_low[block],
-                prices.index_close[block],
-                self.volume_lots[block], mark_before, self.funding_ms, self.funding_rate_e8,
+                self.state, self.terms.params, self._rows, self.open_ms, self.close_ms,
+                prices.open, prices.high, prices.low, prices.close,
+                prices.mark_open, prices.mark_high, prices.mark_low, prices.mark_close,
+                prices.index_open, prices.index_high, prices.index_low, prices.index_close,
+                self.volume_lots, self.funding_ms, self.funding_rate_e8,
                 clock.close_ms, clock.base_index, clock.truth, clock.alternative, clock.measures,
                 self.terms.scales,
                 rules.code, rules.F, rules.T, rules.lo, rules.fields, rules.rows, rules.ends,
-                rules.kinds, at, j, self.point_count - clock_from,
+                rules.kinds, first, last, at, j, self.point_count - clock_from,
             )  # fmt: skip
             if reached == BROKEN:
                 raise LedgerError("the account does not add up")
@@ -138,19 +142,28 @@ class SimulatedExchange:
                 raise EngineError("more unfinished orders than the exchange keeps", code="ORDERS")
             if self.status >= Status.STOPPED_DRAWDOWN:
                 self.stop_ms = int(self.state[State.STOPPED_MS])
-            elif reached < last - first and not self._take_rows() and reached == at:
-                self._widen_for(int(self.state[State.LOTS]))
+            elif reached < last - first:
+                made.append(self._segment(Table.DECISIONS)[begun:].copy())
+                begun = 0
+                if not self._take_rows() and reached == at:
+                    self._widen_for(int(self.state[State.LOTS]))
             at = reached
-        self._take_rows()
+        made.append(self._segment(Table.DECISIONS)[begun:])
         self._last_bar = first + at - 1
         self.point_count += j - clock_from
-        decisions = self.segments[Table.DECISIONS][made:]
-        return np.concatenate(decisions) if decisions else np.empty((0, ROW_WIDTH), np.int64)
+        every = j - clock_from == at  # each bar closes a clock bar
+        bars = range(first, first + at) if every else clock.base_index[clock_from:j] + first
+        self._clock_bars.append(bars)
+        decisions = np.concatenate(made)
+        if self.state[State.ROWS : State.ROWS + len(Table)].max() > SEGMENT_ROWS // 2:
+            self._take_rows()
+        return decisions
 
     def finish(self, until_ms: int, *, close: bool) -> None:
         """End of data at ``until_ms``, or of the run before it: close the position if asked to,
         write the last point."""
         ended = until_ms if self.stop_ms is None else self.stop_ms
+        self._take_rows()
         last_close = int(self.prices.close[self._last_bar])
         last_mark = int(self.prices.mark_close[self._last_bar])
         if close and self.state[State.SIDE] != 0:
@@ -161,7 +174,7 @@ class SimulatedExchange:
             self.state,
             self.terms.params,
             self._rows,
-            self.points,
+            self._terminal,
             self.point_count,
             ended,
             last_mark,
@@ -170,21 +183,58 @@ class SimulatedExchange:
         self._take_rows()
         self.point_count += 1
 
+    def curve(self) -> EquityCurve:
+        """Equity from the first bar stepped to the end."""
+        every = all(isinstance(bars, range) for bars in self._clock_bars)
+        bars = None if every else np.concatenate([np.asarray(b) for b in self._clock_bars])
+        return EquityCurve(
+            runs=self.rows(Table.MARKS),
+            mark=self.prices.mark_close,
+            close_ms=self.close_ms,
+            clock_bars=bars,
+            initial_e8=int(self.state[State.INITIAL_E8]),
+            terminal=self._terminal,
+        )
+
     def rows(self, table: Table) -> Int64:
-        """Every row written to ``table``, int64[rows, :]."""
-        parts = self.segments[table]
-        return np.concatenate(parts) if parts else np.empty((0, ROW_WIDTH), np.int64)
+        """Every row written to ``table``, int64[rows, WIDTHS[table]]."""
+        return np.concatenate([*self.segments[table], self._segment(table)])
+
+    def drain(self) -> tuple[Int64, Int64]:
+        """Fills and orders written since the last time. The exchange keeps no rows but trades and
+        the runs of its equity curve; its segment is free for another's, whose rows overwrite what
+        is returned."""
+        found = (self._written(Table.FILLS), self._written(Table.ORDERS))
+        for table in Table:
+            if table not in _KEPT:
+                self.segments[table].clear()
+            elif self._count(table):
+                self.segments[table].append(self._segment(table).copy())
+        self.state[State.ROWS : State.ROWS + len(Table)] = 0
+        return found
+
+    def _written(self, table: Table) -> Int64:
+        """As :meth:`rows`, not copied where they stand in one piece."""
+        return self.rows(table) if self.segments[table] else self._segment(table)
+
+    def _segment(self, table: Table) -> Int64:
+        """The rows of ``table`` in the current segment."""
+        return self._rows[table, : self._count(table), : WIDTHS[table]]
+
+    def _count(self, table: Table) -> int:
+        """Rows of ``table`` in the current segment."""
+        return int(self.state[State.ROWS + table])
 
     def _take_rows(self) -> bool:
-        """Move what was written out of the segment; whether there was anything."""
+        """Put the current segment aside for an empty one; whether anything was in it."""
         counts = self.state[State.ROWS : State.ROWS + len(Table)]
-        taken = False
+        if not counts.any():
+            return False
         for table, count in enumerate(counts.tolist()):
             if count:
-                self.segments[table].append(self._rows[table, :count].copy())
-                taken = True
+                self.segments[table].append(self._segment(Table(table)).copy())
         counts[:] = 0
-        return taken
+        return True
 
     def _widen_for(self, lots: int) -> None:
         """Make the segment large enough for a bar that closes ``lots`` in pieces."""

@@ -18,14 +18,15 @@ from numba import njit
 
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
 from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
-from engine.exchange.codes import Cause, Reason, Status
+from engine.exchange.codes import Cause, EventKind, Reason, Status
 from engine.exchange.drawdown import drawdown_passed
+from engine.exchange.events import note
 from engine.exchange.exits import request_exit
 from engine.exchange.guards import after_bar, entry_allowed, guarded
 from engine.exchange.layout import FAR, DecisionRow, Param, State, Table
 from engine.exchange.leg import SCRATCH
 from engine.exchange.margin import E8, unrealised
-from engine.exchange.marking import close_drawdown, mark_bar, point, stretch
+from engine.exchange.marking import clock_at, close_drawdown, mark_bar, mark_run, stretch
 from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
@@ -46,10 +47,9 @@ BROKEN, FULL = -1, -2
 
 
 @kernel
-def bar_at(open_ms, ts, lo):
-    """Index of the first of ``open_ms`` (increasing) at or after ``lo`` that is above ``ts``, by
-    bisection."""
-    hi = len(open_ms)
+def bar_at(open_ms, ts, lo, hi):
+    """Index of the first of ``open_ms`` (increasing) in ``[lo, hi)`` that is above ``ts``, by
+    bisection; else ``hi``."""
     while lo < hi:
         mid = (lo + hi) // 2
         if open_ms[mid] <= ts:
@@ -258,6 +258,7 @@ def _room(S, P, rows):
     most = S[State.ROWS]
     for table in range(1, 5):
         most = max(most, S[State.ROWS + table])
+    most = max(most, S[State.ROWS + Table.MARKS])
     if S[State.EVENTS] == 1 and S[State.ROWS + Table.EVENTS] + EVENTS_PER_ROW * need > capacity:
         return False
     return most + need <= capacity
@@ -305,33 +306,42 @@ def stopped(S):
 
 @njit(cache=True)
 def step_block(
-    S, P, rows, points,
+    S, P, rows,
     open_ms, close_of,
     opened, high, low, close,
     mark_open, mark_high, mark_low, mark,
     index_open, index_high, index_low, index,
-    volume_lots, mark_before,
-    fund_ms, fund_rate,
+    volume_lots, fund_ms, fund_rate,
     clock_ms, base_index, truth, alternative, measures, scales,
     code, F, T, lo, fields, rule_rows, rule_ends, judged,
-    at, j, base_point,
+    first, last, at, j, point,
 ):  # fmt: skip
-    """Step the fill bars ``[at, n)`` of a block; returns ``(next bar, next clock index)``.
+    """Step the fill bars ``[first + at, last)``; returns ``(next bar, next clock index)``, the bar
+    counted from ``first``.
 
-    Columns of the block: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar), last,
-    mark and index prices int32[n] units (without a series of their own: the last's),
-    ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap),
-    ``mark_before`` the mark close before the block. Funding: int64[f] times and rates of the whole
-    run. Clock closes in the block: ``clock_ms base_index`` int64[m], ``truth`` uint8[4, m],
+    Columns of all fill bars: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar),
+    last, mark and index prices int32[n] units (without a series of their own: the last's),
+    ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap).
+    Funding: int64[f] times and rates of the whole run. Clock closes of the block ``[first, last)``:
+    ``clock_ms base_index`` int64[m] (``base_index`` from ``first``), ``truth`` uint8[4, m],
     ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
     float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
     read the position (see ``engine.features.PositionRules``).
-    ``points`` int64[4, :] takes clock close ``j`` at ``base_point + j``.
+    Clock close ``j`` is point ``point + j`` of the equity curve.
 
-    Returns before ``n`` when ``rows`` has no room left (hand in more and call again) or the run has
-    ended (:func:`stopped`); as next bar ``BROKEN`` if invariant 4 fails, ``FULL`` if there are more
-    unfinished orders than slots.
+    Returns before the end when ``rows`` has no room left (hand in more and call again) or the run
+    has ended (:func:`stopped`); as next bar ``BROKEN`` if invariant 4 fails, ``FULL`` if there are
+    more unfinished orders than slots.
     """
+    mark_before = np.int64(mark[first - 1]) if first > 0 else 0
+    open_ms, close_of = open_ms[first:last], close_of[first:last]
+    opened, high = opened[first:last], high[first:last]
+    low, close = low[first:last], close[first:last]
+    mark_open, mark_high = mark_open[first:last], mark_high[first:last]
+    mark_low, mark = mark_low[first:last], mark[first:last]
+    index_open, index_high = index_open[first:last], index_high[first:last]
+    index_low, index = index_low[first:last], index[first:last]
+    volume_lots = volume_lots[first:last]
     n, m = len(opened), len(base_index)
     B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
     kept = np.empty(len(S), np.int64)
@@ -351,13 +361,13 @@ def step_block(
             else:
                 event = S[State.NEXT_FUNDING]
                 if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
-                    end = bar_at(open_ms, fund_ms[event], at) - 1
+                    end = bar_at(open_ms, fund_ms[event], at, end) - 1
                 if S[State.EVENTS] == 1:
                     end = min(end, at + 1)
                 if end > at:
-                    last = bar_at(base_index, end - 1, j)
-                    due = j if _judged(S, judged) else _next_due(S, P, truth, measures, j, last)
-                    if due < last:
+                    until = clock_at(base_index, end - 1, j)
+                    due = j if _judged(S, judged) else _next_due(S, P, truth, measures, j, until)
+                    if due < until:
                         end = base_index[due] + 1
                     tight = side != 0 and tightens(S, P)
                     if tight:
@@ -368,19 +378,19 @@ def step_block(
             if end > at:
                 if S[State.OPEN_ORDERS] > 0:
                     # A stretch ends with the close at which an entry expires.
-                    clocks = S[State.CLOCKS] + bar_at(base_index, end - 1, j) - j
+                    clocks = S[State.CLOCKS] + clock_at(base_index, end - 1, j) - j
                     expire_entries(S, rows, close_of[end - 1], clocks)
                 if tight:
                     stop = S[State.STOP_UNITS]
-                    last = bar_at(base_index, end - 2, j)
+                    until = clock_at(base_index, end - 2, j)
                     tighten(
                         S, P, rows, close_of[end - 1],
-                        _trail_measure(S, base_index, measures, scales, end - 1, last),
+                        _trail_measure(S, base_index, measures, scales, end - 1, until),
                     )  # fmt: skip
                     if S[State.STOP_UNITS] != stop:
                         find_nearest(S, P)
                 j, at, room = stretch(
-                    S, P, rows, mark, close_of, clock_ms, base_index, points, at, end, j, base_point
+                    S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point
                 )
                 if not room:
                     return FULL, j
@@ -417,6 +427,7 @@ def step_block(
         if not _holds(S):
             return BROKEN, j
         equity = S[State.WALLET_E8] + unrealised(S, P, B[1, CLOSE])
+        mark_run(S, P, rows, first + at, first + at + 1)
         mark_bar(S, equity, ts)
         S[State.BARS_SEEN] += 1
         if S[State.SIDE] != 0:
@@ -424,7 +435,7 @@ def step_block(
         if guarded(P) and after_bar(S, P, equity, ts) and not drawdown_passed(S, P, rows, ts):
             return FULL, j
         if closes:
-            point(S, rows, points, base_point + j, equity, clock_ms[j])
+            note(S, rows, clock_ms[j], EventKind.EQUITY, point + j)
             if S[State.SIDE] != 0:
                 S[State.TRADE_BARS] += 1
             S[State.CLOCKS] += 1
@@ -446,10 +457,15 @@ def step_block(
 
 
 @kernel
-def finish(S, P, rows, points, at, ts, mark):
-    """The terminal point at ``ts``, the identity, and the end of the last drawdown."""
+def finish(S, P, rows, terminal, which, ts, mark):
+    """The terminal point at ``ts``, number ``which``, into ``terminal`` (int64[4]: time, equity,
+    peak, signed lots); the identity, and the end of the last drawdown."""
     equity = S[State.WALLET_E8] + unrealised(S, P, mark)
     mark_bar(S, equity, ts)
-    point(S, rows, points, at, equity, ts)
+    note(S, rows, ts, EventKind.EQUITY, which)
+    terminal[0] = ts
+    terminal[1] = equity
+    terminal[2] = S[State.PEAK_E8]
+    terminal[3] = S[State.SIDE] * S[State.LOTS]
     close_drawdown(S, ts)
     return _holds(S)

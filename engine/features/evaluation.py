@@ -131,11 +131,16 @@ class Features:
         ]
         self._fill_constants()
         self._steps = [self._step(group) for group in _groups(plan)]
-        self._rule_rows = np.array([self._rows[i] for kind in plan.rules for i in kind], np.int64)
-        self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
         self._truth = np.zeros((4, capacity), np.uint8)
         self._alternative = np.full((4, capacity), -1, np.int16)
         self._measures = np.full((Measure.COUNT, capacity), np.nan)
+        self._read_rules()
+
+    def _read_rules(self) -> None:
+        """Where rules, and what of them reads the position, stand in the columns."""
+        plan = self.plan
+        self._rule_rows = np.array([self._rows[i] for kind in plan.rules for i in kind], np.int64)
+        self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
         late = [i for i, node in enumerate(plan.nodes) if node.late]
         self._late = [(plan.nodes[i], self._rows[i]) for i in late]
         self._position = self._position_rules(late)
@@ -148,6 +153,10 @@ class Features:
         If there is one before them, the slower bars it cuts are not there. Returns the rules'
         say at every clock close among them.
         """
+        return self._clock_block(self._compute(bars, lo, hi))
+
+    def _compute(self, bars: Bars, lo: int, hi: int) -> Int64:
+        """Every feature of the bars; the base bars that closed the clock's, from ``lo``."""
         assert hi - lo <= self.capacity, "a block is at most as long as the columns"
         if hi > lo and self.last_close_ms not in (None, int(bars.open_ms[lo])):
             for state in (*self._partial.values(), *self._totals.values()):
@@ -155,7 +164,7 @@ class Features:
         closed_by = self._extend(bars, lo, hi)
         for step in self._steps:
             step()
-        return self._clock_block(closed_by)
+        return closed_by
 
     @property
     def ready(self) -> bool:

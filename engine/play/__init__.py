@@ -27,6 +27,7 @@ __all__ = [
     "load_play",
     "loads_play",
     "play_schema",
+    "vary_play",
 ]
 
 _HOMES = {
@@ -38,6 +39,7 @@ _HOMES = {
     "load_play": "engine.play.loader",
     "loads_play": "engine.play.loader",
     "play_schema": "engine.play.schema",
+    "vary_play": "engine.play.loader",
 }
 
 

@@ -8,7 +8,7 @@ only after ``@``.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -101,6 +101,12 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr", lexer="contextual", maybe_placeholders=False)
 
 
+@lru_cache(maxsize=256)
+def _tree(text: str) -> Tree[Token] | Token:
+    """The parse tree of an expression, read only: a sweep reads the same few over and over."""
+    return _parser().parse(text)
+
+
 #: What authors coming from other languages write.
 _FOREIGN = {
     "&": "write 'and'",
@@ -142,7 +148,7 @@ def parse_expression(scalar: Scalar, path: str, issues: Issues) -> Syntax | None
         )
         return None
     try:
-        tree = _parser().parse(text)
+        tree = _tree(text)
     except UnexpectedInput as error:
         _report(error, scalar, path, issues)
         return None

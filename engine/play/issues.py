@@ -92,6 +92,13 @@ class Issues:
         self._warnings: dict[PlayIssue, None] = {}
         self._refused_values: set[Mark] = set()
 
+    def copy(self) -> Issues:
+        """The same problems, to which others can be added apart."""
+        other = Issues()
+        other._errors, other._warnings = dict(self._errors), dict(self._warnings)
+        other._refused_values = set(self._refused_values)
+        return other
+
     def error(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
         if mark in self._refused_values:
             return

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal as OneOf
 
@@ -32,6 +33,7 @@ from engine.play.scope import Definition, Scope, in_dependency_order
 from engine.play.sections import ID, ID_HINT, Constants, Section, is_new_id
 from engine.play.sided import SIDES, SidedReader
 from engine.play.structured import parse_condition
+from engine.play.text import literal_text
 from engine.play.vocabulary import TIMEFRAMES, timeframe_hint
 from engine.timeframe import Timeframe
 
@@ -78,6 +80,25 @@ def loads_play(
     """The play in ``text``; ``path`` only names it. Otherwise as :func:`load_play`."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return _loaded(raw, path, params, market)
+
+
+def vary_play(play: Play, params: Sequence[MappingOf[str, ParamValue]]) -> list[Play]:
+    """``play`` with each set of parameters in turn, as :func:`loads_play` of its source would give
+    it; those a set does not name keep the play's value. Raises PlayError for the first bad set.
+    """
+    issues = Issues()
+    root = compose(play.source, issues)
+    assert isinstance(root, Mapping), "the source of a play has been read before"
+    own = {name: literal_text(literal) for name, literal in play.params}
+    found = []
+    for overrides in params:
+        told = issues.copy()
+        loader = _Loader(root, told, {**own, **overrides}, play.market)
+        varied = loader.play(play.path, play.source, play.source_sha256)
+        if varied is None or told.errors:
+            raise _refusal(told, play.path)
+        found.append(varied)
+    return found
 
 
 def check_play(path: str | Path) -> list[PlayIssue]:

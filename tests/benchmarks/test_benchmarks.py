@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import data
-from benchmarks.rows import Row
+from benchmarks.rows import Row, same_entries
 from benchmarks.workers import WIDE, Worker
 from engine import load_play
 from engine.play.ast import Call
@@ -62,3 +62,20 @@ def test_the_peers_lock_is_pinned_by_hash_and_names_no_address():
     pins = re.findall(r"^[a-z0-9][\w.-]*==\S+ \\$", text, re.M | re.I)
     assert len(pins) > 30
     assert {"vectorbt==1.2.0 \\", "backtesting==0.6.6 \\"} <= set(pins)
+
+
+def test_the_halves_of_a_sweep_are_the_whole(tmp_path: Path):
+    file = data.write(tmp_path, 2_000)
+    names = ("lockstep sweep", "lockstep sweep, first half", "lockstep sweep, second half")
+    whole, *halves = (Worker.start(name, file, 2.0, 4.0) for name in names)
+    for half in halves:
+        half.begin()
+    found = [half.answer()["entries"] for half in halves]
+    assert found[0] + found[1] == whole.run()["entries"]
+    assert all(found)
+    assert all(worker.stop() > 0 for worker in (whole, *halves))
+
+
+def test_entries_are_compared_one_by_one():
+    assert same_entries({1, 2, 3}, {1, 2, 3}) == "trades 3 / 3, the same"
+    assert same_entries({1, 2, 3}, {1, 4}) == "trades 3 / 2, 1 the same"

@@ -153,7 +153,6 @@ class Driven:
             close_ms=opens[1:].copy(),
             funding_ms=np.array([f.ts_ms for f in funding], np.int64),
             funding_rate_e8=np.array([whole(f.rate) for f in funding], np.int64),
-            points=np.empty((4, self.closes + 1), np.int64),
             volume_lots=self._volumes(),
             state=new_state(len(self.entries) + len(scenario.decisions) + 4),
         )
@@ -391,6 +390,8 @@ class Driven:
         self._fills = exchange.rows(Table.FILLS)
         self._ledger = exchange.rows(Table.LEDGER)
         self._trades = exchange.rows(Table.TRADES)
+        curve = exchange.curve().columns((1, 1))
+        self._equities, self._lots = curve.equity_e8.tolist(), curve.position_lots.tolist()
         self._wallet = whole(Fraction(self.scenario.config.equity))
         for row in rows:
             self._name(row)
@@ -506,6 +507,6 @@ class Driven:
         )  # fmt: skip
 
     def _equity(self, ts: int, which: int) -> ev.Equity:
-        _, equity, _, lots = self.exchange.points[:, which].tolist()
+        equity, lots = self._equities[which], self._lots[which]
         last = which == self.exchange.point_count - 1
         return ev.Equity(ts, equity, self._wallet, lots, last)
