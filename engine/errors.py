@@ -50,6 +50,17 @@ class IndicatorError(LockstepError):
     code = "INDICATOR_INVALID"
 
 
+class IndicatorSourceError(IndicatorError):
+    """A file of user-defined indicators that cannot be used: ``file`` and ``line`` (from 1)."""
+
+    code = "INDICATOR_FILE"
+
+    def __init__(self, message: str, *, file: str, line: int, hint: str = "", code: str) -> None:
+        super().__init__(message, where=f"{file}, line {line}", hint=hint, code=code)
+        self.file = file
+        self.line = line
+
+
 class StructureError(LockstepError):
     """A structure, parameter, source or input that does not exist or is out of its bounds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Protocol
 
 from engine.errors import IndicatorError
 from engine.indicators import (
@@ -23,8 +24,9 @@ from engine.indicators import (
     weighted,
 )
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
+from engine.play.own_indicators import UserIndicator
 
-__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get"]
+__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get", "spec_of"]
 
 _FAMILIES = (
     averages,
@@ -49,6 +51,23 @@ INDICATORS: dict[str, IndicatorSpec] = {
     spec.name: spec
     for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
 }
+
+
+class _Named(Protocol):
+    """A node that calls an indicator: one of a play's tree or of its plan."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def user(self) -> UserIndicator | None: ...
+
+
+def spec_of(node: _Named) -> IndicatorSpec:
+    """The declaration of the indicator that ``node`` calls: its project's own or a built-in one.
+
+    A node carries a user's declaration with it, so plays of different projects do not mix.
+    """
+    return INDICATORS[node.name] if node.user is None else node.user.spec
 
 
 def get(name: str) -> IndicatorSpec:

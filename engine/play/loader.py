@@ -1,5 +1,6 @@
 """A play's file to one immutable object, or every problem of the file at once.
 
+0. :func:`~engine.play.project.read_project`: the indicators of the play's project.
 1. :func:`~engine.play.document.decode` and :func:`~engine.play.document.compose`: text to nodes.
 2. ``_header``, ``_params``: the plain values; params may be overridden by the caller.
 3. ``_declare``: series, structures and setups to syntax, one id space.
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal as OneOf
 
 from engine.canonical import hash_value, sha256_hex
-from engine.errors import PlayError
+from engine.errors import IndicatorSourceError, PlayError
+from engine.indicators.user import declared_indicators
 from engine.play.ast import Expr
 from engine.play.brackets import BracketReader
 from engine.play.canonical_form import play_form
@@ -24,7 +27,9 @@ from engine.play.document import MAX_BYTES, Mapping, Scalar, child_path, compose
 from engine.play.entry import EntryReader, read_limits
 from engine.play.issues import Code, Issues, Mark, PlayIssue
 from engine.play.model import Entry, Limits, Play, Risk
+from engine.play.own_indicators import IndicatorSource, UserIndicator
 from engine.play.params import ParamValue, read_params
+from engine.play.project import PROJECT_FILE, TAKEN, read_project
 from engine.play.resolve import Resolver
 from engine.play.risk import RiskReader
 from engine.play.rules import RuleReader, Rules
@@ -59,13 +64,16 @@ def load_play(
     params: MappingOf[str, ParamValue] | None = None,
     market: str | None = None,
 ) -> Play:
-    """The play in the file at ``path``, resolved once (M1).
+    """The play in the file at ``path``, resolved once (M1), with the indicators of the project
+    in its folder (:mod:`engine.play.project`).
 
     ``params`` override declared parameters (``{"fast": 12, "risk": "0.5%"}``), ``market`` the
     symbol. Raises PlayError whose ``issues`` are all problems of the file, in file order.
     """
     raw = _read(Path(path))
-    return _loaded(raw, str(path), params, market)
+    issues = Issues()
+    sources = read_project(Path(path), issues)
+    return _loaded(raw, str(path), params, market, sources, issues)
 
 
 def loads_play(
@@ -74,10 +82,12 @@ def loads_play(
     *,
     params: MappingOf[str, ParamValue] | None = None,
     market: str | None = None,
+    indicators: Sequence[IndicatorSource] = (),
 ) -> Play:
-    """The play in ``text``; ``path`` only names it. Otherwise as :func:`load_play`."""
+    """The play in ``text``; ``path`` only names it, ``indicators`` are the files of its project.
+    Otherwise as :func:`load_play`; reads no file."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    return _loaded(raw, path, params, market)
+    return _loaded(raw, path, params, market, indicators, Issues())
 
 
 def check_play(path: str | Path) -> list[PlayIssue]:
@@ -90,9 +100,11 @@ def check_play(path: str | Path) -> list[PlayIssue]:
 
 
 def _read(path: Path) -> bytes:
+    reason, hint = "this is the file of a project, not a play", "name a play beside it"
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        if path.name != PROJECT_FILE:
+            with path.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         reason, hint = "there is no such file", "check the path"
     except IsADirectoryError:
@@ -105,14 +117,25 @@ def _read(path: Path) -> bytes:
 
 
 def _loaded(
-    raw: bytes, path: str, params: MappingOf[str, ParamValue] | None, market: str | None
+    raw: bytes,
+    path: str,
+    params: MappingOf[str, ParamValue] | None,
+    market: str | None,
+    sources: Sequence[IndicatorSource],
+    issues: Issues,
 ) -> Play:
-    issues = Issues()
+    own: dict[str, UserIndicator] = {}
+    try:
+        own = declared_indicators(sources, TAKEN)
+    except IndicatorSourceError as error:
+        issues.source_error(error)
+    if issues.errors:  # without its project's indicators nothing of a play can be judged
+        raise _refusal(issues, path)
     text = decode(raw, issues)
     root = compose(text, issues) if text is not None else None
     play = None
     if root is not None and isinstance(root, Mapping):
-        loader = _Loader(root, issues, dict(params or {}), market)
+        loader = _Loader(root, issues, dict(params or {}), market, own)
         play = loader.play(path, text or "", sha256_hex(raw))
     elif root is not None:
         issues.error(Code.SHAPE, root.mark(""), "a play is a map of sections", "begin: version: 1")
@@ -126,7 +149,7 @@ def _refusal(issues: Issues, path: str) -> PlayError:
     first = errors[0]
     more = len(errors) - 1
     tail = f" (and {more} more)" if more else ""
-    where = f"{path}: {first.where}" if path else first.where
+    where = first.where_from(path)
     return PlayError(first.message + tail, issues=errors, where=where, hint=first.hint)
 
 
@@ -139,7 +162,9 @@ class _Loader:
         issues: Issues,
         overrides: dict[str, ParamValue],
         market: str | None,
+        own: dict[str, UserIndicator],
     ) -> None:
+        self._own = own
         self._issues, self._overrides, self._market = issues, overrides, market
         self._scope = Scope()
         self._root = root
@@ -160,7 +185,7 @@ class _Loader:
         self._declare("setup")
         ordered = in_dependency_order(self._scope, self._issues)
         # Without a clock nothing has a timeframe; a stand-in still finds the other problems.
-        resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues)
+        resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues, self._own)
         for definition in ordered:
             resolver.define(definition)
         rules = RuleReader(resolver, self._issues).read(self._top)
@@ -171,6 +196,7 @@ class _Loader:
         params = tuple(sorted(self._scope.params.items()))
         series, setups = _values(ordered, "series"), _values(ordered, "setup")
         structures = _values(ordered, "structure")
+        indicators = tuple(own for _, own in sorted(resolver.own_used.items()))
         canonical = play_form(
             name=name,
             market=market,
@@ -183,6 +209,7 @@ class _Loader:
             entry=entry,
             risk=risk,
             limits=limits,
+            indicators=indicators,
         )
         return Play(
             name=name,
@@ -203,6 +230,7 @@ class _Loader:
             source=text,
             source_sha256=sha256,
             warnings=tuple(str(issue) for issue in self._issues.warnings),
+            indicators=indicators,
         )
 
     # -- header and params --------------------------------------------------------------------

@@ -49,7 +49,7 @@ def check(
     for play in plays:
         for error in play["errors"]:
             place = f"line {error['line']}, column {error['column']}"
-            where = f"{play['path']}: {error['path'] or 'file'}, {place}"
+            where = f"{error['file'] or play['path']}: {error['path'] or 'file'}, {place}"
             shell.complain(Failure(error["code"], error["message"], where, error["hint"]))
     return OK if all(play["ok"] for play in plays) else UNUSABLE
 
