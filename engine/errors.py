@@ -35,13 +35,17 @@ class TimeError(LockstepError):
 
 
 class PlayError(LockstepError):
-    """A play that cannot be loaded; ``issues`` holds every problem of the file, not the first."""
+    """A play that cannot be loaded; ``issues`` holds every problem of the file, not the first;
+    ``path`` is that of the play."""
 
     code = "PLAY_INVALID"
 
-    def __init__(self, message: str, *, issues: tuple[object, ...] = (), **parts: str) -> None:
+    def __init__(
+        self, message: str, *, issues: tuple[object, ...] = (), path: str = "", **parts: str
+    ) -> None:
         super().__init__(message, **parts)
         self.issues = issues
+        self.path = path
 
 
 class IndicatorError(LockstepError):

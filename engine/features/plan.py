@@ -86,8 +86,8 @@ class Node:
     ``user`` for one of the play's project; its outputs are the ``output`` nodes), ``structure``
     likewise (an argument of -1 is a source that is not given, ``value`` its number of outputs),
     ``output`` number ``n`` of ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or
-    faster timeframe), ``position`` (field ``name`` of the open position). ``truth``: a truth value, else a number. ``late``: hangs on the
-    position, so it is known only where the exchange stands.
+    faster timeframe), ``position`` (field ``name`` of the open position). ``truth``: a truth value,
+    else a number. ``late``: hangs on the position, so it is known only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.

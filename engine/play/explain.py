@@ -97,7 +97,8 @@ def _notes(expr: Expr) -> list[str]:
 def _note(node: Expr) -> str:
     """What an indicator or structure is, from its declaration."""
     if isinstance(node, Indicator):
-        return f"{node.name}: {spec_of(node).summary}"
+        own = f" (of {node.user.source.name})" if node.user is not None else ""
+        return f"{node.name}{own}: {spec_of(node).summary}"
     if isinstance(node, Structure):
         return f"{node.name}: {STRUCTURES[node.name].summary}"
     return ""

@@ -6,10 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from engine.errors import IndicatorSourceError
+from engine.errors import IndicatorSourceError, PlayError
 
 
 class Code(StrEnum):
@@ -159,3 +157,14 @@ def suggestion(word: str, allowed: Iterable[str], *, listed: int = 24) -> str:
         more = ", ..." if len(names) > listed else ""
         parts.append("allowed: " + ", ".join(names[:listed]) + more)
     return " ".join(parts)
+
+
+def refusal(issues: Issues, path: str) -> PlayError:
+    """The error that carries all of ``issues``, at least one, of the play (or project) at
+    ``path``."""
+    errors = issues.errors
+    first = errors[0]
+    more = len(errors) - 1
+    tail = f" (and {more} more)" if more else ""
+    where = first.where_from(path)
+    return PlayError(first.message + tail, issues=errors, path=path, where=where, hint=first.hint)

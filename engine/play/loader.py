@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Literal as OneOf
 
 from engine.canonical import hash_value, sha256_hex
-from engine.errors import IndicatorSourceError, PlayError
-from engine.indicators.user import declared_indicators
+from engine.errors import PlayError
 from engine.play.ast import Expr
 from engine.play.brackets import BracketReader
 from engine.play.canonical_form import play_form
 from engine.play.document import MAX_BYTES, Mapping, Scalar, child_path, compose, decode
 from engine.play.entry import EntryReader, read_limits
-from engine.play.issues import Code, Issues, Mark, PlayIssue
+from engine.play.issues import Code, Issues, Mark, PlayIssue, refusal
 from engine.play.model import Entry, Limits, Play, Risk
 from engine.play.own_indicators import IndicatorSource, UserIndicator
 from engine.play.params import ParamValue, read_params
-from engine.play.project import PROJECT_FILE, TAKEN, read_project
+from engine.play.project import PROJECT_FILE, indicators_of, read_project
 from engine.play.resolve import Resolver
 from engine.play.risk import RiskReader
 from engine.play.rules import RuleReader, Rules
@@ -72,7 +71,7 @@ def load_play(
     """
     raw = _read(Path(path))
     issues = Issues()
-    sources = read_project(Path(path), issues)
+    sources = read_project(Path(path).parent, issues) or ()
     return _loaded(raw, str(path), params, market, sources, issues)
 
 
@@ -113,7 +112,7 @@ def _read(path: Path) -> bytes:
         reason, hint = f"it cannot be read: {error}", ""
     issues = Issues()
     issues.error(Code.FILE, Mark("", 1, 1), reason, hint)
-    raise _refusal(issues, str(path))
+    raise refusal(issues, str(path))
 
 
 def _loaded(
@@ -124,13 +123,9 @@ def _loaded(
     sources: Sequence[IndicatorSource],
     issues: Issues,
 ) -> Play:
-    own: dict[str, UserIndicator] = {}
-    try:
-        own = declared_indicators(sources, TAKEN)
-    except IndicatorSourceError as error:
-        issues.source_error(error)
+    own = indicators_of(sources, issues)
     if issues.errors:  # without its project's indicators nothing of a play can be judged
-        raise _refusal(issues, path)
+        raise refusal(issues, path)
     text = decode(raw, issues)
     root = compose(text, issues) if text is not None else None
     play = None
@@ -140,17 +135,8 @@ def _loaded(
     elif root is not None:
         issues.error(Code.SHAPE, root.mark(""), "a play is a map of sections", "begin: version: 1")
     if play is None or issues.errors:
-        raise _refusal(issues, path)
+        raise refusal(issues, path)
     return play
-
-
-def _refusal(issues: Issues, path: str) -> PlayError:
-    errors = issues.errors
-    first = errors[0]
-    more = len(errors) - 1
-    tail = f" (and {more} more)" if more else ""
-    where = first.where_from(path)
-    return PlayError(first.message + tail, issues=errors, where=where, hint=first.hint)
 
 
 class _Loader:

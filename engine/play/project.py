@@ -7,13 +7,16 @@ on what lies above it, or on where the command was started.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from engine.errors import IndicatorSourceError
 from engine.indicators.registry import INDICATORS
+from engine.indicators.user import declared_indicators, prove
 from engine.play.document import MAX_BYTES, Mapping, Node, Scalar, Sequence, compose, decode
 from engine.play.functions import FUNCTIONS
-from engine.play.issues import Code, Issues, Mark
-from engine.play.own_indicators import IndicatorSource
+from engine.play.issues import Code, Issues, Mark, refusal
+from engine.play.own_indicators import IndicatorSource, UserIndicator
 from engine.play.sections import Section, as_text
 from engine.play.vocabulary import RESERVED_IDS
 from engine.structures.registry import STRUCTURES
@@ -32,16 +35,49 @@ TAKEN: dict[str, str] = {
 }
 
 
-def read_project(play: Path, issues: Issues) -> tuple[IndicatorSource, ...]:
-    """The files of indicators that the project of the play's folder names, in its order; none if
-    the folder has no project. What is wrong is reported, each with its file and place."""
-    path = play.parent / PROJECT_FILE
+def project_indicators(folder: Path) -> dict[str, UserIndicator]:
+    """The indicators of the project in ``folder`` by name, each proved with its default parameters
+    where all have one. PlayError with every problem; also if there is no project."""
+    issues = Issues()
+    path = folder / PROJECT_FILE
+    sources = read_project(folder, issues)
+    if sources is None:
+        hint = "write one: version: 1, indicators: [my_indicator.py]"
+        issues.error(Code.FILE, Mark("", 1, 1), "there is no such file", hint)
+    found = indicators_of(sources or (), issues)
+    for own in found.values():
+        params = own.spec.params
+        if all(param.default is not None for param in params):
+            try:
+                prove(own, own.spec.resolve({}))
+            except IndicatorSourceError as error:
+                issues.source_error(error)
+    if issues.errors:
+        raise refusal(issues, str(path))
+    return found
+
+
+def indicators_of(sources: Collection[IndicatorSource], issues: Issues) -> dict[str, UserIndicator]:
+    """The indicators that ``sources`` declare, by name; none if something is reported."""
+    if issues.errors:
+        return {}
+    try:
+        return declared_indicators(sources, TAKEN)
+    except IndicatorSourceError as error:
+        issues.source_error(error)
+    return {}
+
+
+def read_project(folder: Path, issues: Issues) -> tuple[IndicatorSource, ...] | None:
+    """The files of indicators that the project in ``folder`` names, in its order; None if there is
+    no project. What is wrong is reported, each with its file and place."""
+    path = folder / PROJECT_FILE
     own = Issues(str(path))
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        return ()
+        return None
     except OSError as error:
         own.error(Code.FILE, Mark("", 1, 1), f"it cannot be read: {error.strerror}")
         issues.take(own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, get_args
@@ -31,7 +31,7 @@ _ARGUMENTS = ("p", "s", "F", "ins", "outs", "lo", "hi", "i0")
 
 
 def declared_indicators(
-    sources: Sequence[IndicatorSource], taken: Mapping[str, str]
+    sources: Iterable[IndicatorSource], taken: Mapping[str, str]
 ) -> dict[str, UserIndicator]:
     """The indicators of all ``sources`` by name.
 
@@ -221,8 +221,8 @@ def _output_problems(spec: IndicatorSpec) -> Iterator[str]:
     for output in outputs:
         if not isinstance(output.name, str) or not _ID.fullmatch(output.name):
             yield f"{output.name!r} is no name of an output"
-        elif output.type not in _OUTPUT_TYPES:
-            yield f"{output.name}: type is one of {', '.join(t.name for t in _OUTPUT_TYPES)}"
+        elif not isinstance(output.type, Type) or output.type not in _OUTPUT_TYPES:
+            yield f"{output.name}: type is one of {', '.join(map(repr, _OUTPUT_TYPES))}"
         elif (output.type is Type.ENUM) != _words(output.members):
             yield f"{output.name}: an ENUM has members, words; no other type has"
 

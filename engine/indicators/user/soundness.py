@@ -207,14 +207,14 @@ class _Proof:
 
 
 def made_up_bars(bars: int) -> Columns:
-    """Hourly bars that trade every hour, float64[bars] by column: opens at the last close, closes
+    """Hourly bars that trade every hour, float64[bars] by column: opens near the last close, closes
     that rise and fall in turn, and the versions of a swing as a structure counts them."""
-    noise = [(_scrambled(bars, salt) >> np.uint64(48)).astype(np.int64) for salt in range(5)]
+    noise = [(_scrambled(bars, salt) >> np.uint64(48)).astype(np.int64) for salt in range(6)]
     size = 1 + noise[0] % 150
     steps = np.where(np.arange(bars) % 2 == 0, size, -size)
     ticks = 10_000 + np.cumsum(steps)  # deterministic: integers
     ticks = 2_000 + np.abs(ticks - 2_000)
-    opens = np.concatenate([[10_000], ticks[:-1]])[:bars]
+    opens = np.concatenate([[10_000], ticks[:-1]])[:bars] + noise[5] % 61 - 30
     above, below = noise[1] % 80, noise[2] % 80
     if bars > 1:
         above[1] = 3_000
