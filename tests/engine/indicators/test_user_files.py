@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import IndicatorSourceError
+from engine.indicators import INDICATORS, IndicatorSpec
 from engine.indicators.user import declared_indicators, prove
-from engine.play.own_indicators import IndicatorSource
+from engine.play.own_indicators import IndicatorSource, UserIndicator
 from engine.play.project import TAKEN
 from tests.engine.projects import GAP
 
@@ -210,3 +211,10 @@ def test_parameters_of_a_play_are_proved_too():
     prove(own, (1.0,))
     with pytest.raises(IndicatorSourceError, match=r"the kernel of gap\(length=3\) "):
         prove(own, (3.0,))
+
+
+@pytest.mark.parametrize("spec", INDICATORS.values(), ids=INDICATORS.keys())
+def test_the_proof_finds_nothing_wrong_with_what_is_right(spec: IndicatorSpec):
+    """Built-in indicators keep the same rules, so each must pass as a user's."""
+    source = IndicatorSource("x.py", "x.py", "")
+    prove(UserIndicator(spec.name, source.sha256, source, spec, 1), spec.resolve({}))

@@ -9,7 +9,7 @@ import pytest
 
 from engine import Bars, Engine, Instrument, load_play, loads_play
 from engine.errors import PlayError
-from engine.play import PlayIssue
+from engine.play import PlayIssue, explain_play
 from tests.engine.projects import GAP, PLAY, project
 
 TEN_LINES = Path(__file__).parents[3] / "plays" / "ten_lines.yml"
@@ -78,3 +78,108 @@ def test_a_play_that_calls_none_of_it_has_the_hash_it_has_elsewhere(tmp_path: Pa
     inside = project(tmp_path, TEN_LINES.read_text(encoding="utf-8"), gap=GAP)
     assert load_play(inside).play_hash == load_play(TEN_LINES).play_hash
     assert load_play(inside).indicators == ()
+
+
+BAD_PROJECTS = {
+    "an unknown key": (
+        "version: 1\nindicators: [gap.py]\nindicator: x\n",
+        ("KEY_UNKNOWN", "indicator", 3, "did you mean 'indicators'?"),
+    ),
+    "no version": ("indicators: [gap.py]\n", ("KEY_MISSING", "version", 1, "the project needs")),
+    "another version": (
+        "version: 2\nindicators: [gap.py]\n",
+        ("VALUE_INVALID", "version", 1, "write version: 1"),
+    ),
+    "no indicators": ("version: 1\n", ("KEY_MISSING", "indicators", 1, "the project needs")),
+    "no list": ("version: 1\nindicators: gap.py\n", ("SHAPE", "indicators", 2, "list of files")),
+    "a map in the list": (
+        "version: 1\nindicators:\n  - { file: gap.py }\n",
+        ("SHAPE", "indicators[0]", 3, "a single value is due"),
+    ),
+    "no map": ("- gap.py\n", ("SHAPE", "", 1, "a project is a map")),
+    "no YAML": ("version: [\n", ("YAML_SYNTAX", "", 2, "")),
+    "a file that is not there": (
+        "version: 1\nindicators:\n  - gap.py\n  - gone.py\n",
+        ("INDICATOR_FILE", "indicators[1]", 4, "there is no file"),
+    ),
+    "a folder": ("version: 1\nindicators: [sub.py]\n", ("INDICATOR_FILE", "indicators[0]", 2, "")),
+    "no Python file": (
+        "version: 1\nindicators: [gap.txt]\n",
+        ("VALUE_INVALID", "indicators[0]", 2, "is no Python file"),
+    ),
+    "an absolute path": (
+        "version: 1\nindicators: [/gap.py]\n",
+        ("VALUE_INVALID", "indicators[0]", 2, "from the project's folder"),
+    ),
+    "a file twice": (
+        "version: 1\nindicators: [gap.py, ./gap.py]\n",
+        ("VALUE_INVALID", "indicators[1]", 2, "gap.py stands twice"),
+    ),
+    "not UTF-8": (
+        "version: 1\nindicators: [latin.py]\n",
+        ("INDICATOR_FILE", "indicators[0]", 2, "is not UTF-8"),
+    ),
+    "too large": (
+        "version: 1\nindicators: [large.py]\n",
+        ("INDICATOR_FILE", "indicators[0]", 2, "is larger than"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PROJECTS)
+def test_a_bad_project_is_refused_at_its_place(tmp_path: Path, name: str):
+    text, (code, path, line, words) = BAD_PROJECTS[name]
+    play = project(tmp_path, gap=GAP)
+    (tmp_path / "sub.py").mkdir()
+    (tmp_path / "latin.py").write_bytes(b"# caf\xe9\n")
+    (tmp_path / "large.py").write_bytes(b"#" * 300_000)
+    (tmp_path / "project.yml").write_text(text, encoding="utf-8")
+    issue = refused(play)
+    assert issue.file == str(tmp_path / "project.yml")
+    assert (issue.code, issue.path, issue.line) == (code, path, line)
+    assert words in f"{issue.message}; {issue.hint}"
+
+
+def test_a_files_error_names_the_file_and_the_line(tmp_path: Path):
+    issue = refused(project(tmp_path, gap=GAP.replace("kernel\n", "kernel\nimport time\n", 1)))
+    assert (issue.file, issue.line) == (str(tmp_path / "gap.py"), 2)
+    assert (issue.code, issue.message) == ("INDICATOR_SOURCE", "imports time")
+
+
+def test_an_unsound_kernel_is_refused_by_the_play_that_calls_it(tmp_path: Path):
+    """And only by that one: it is proved with the parameters of a call."""
+    ahead = GAP.replace("F[ins[0], i] -", "F[ins[0], hi - 1] -")
+    issue = refused(project(tmp_path, gap=ahead))
+    assert (issue.file, issue.code) == (str(tmp_path / "gap.py"), "INDICATOR_UNSOUND")
+    load_play(project(tmp_path, TEN_LINES.read_text(encoding="utf-8"), gap=ahead))
+
+
+def test_other_mistakes_of_the_play_are_reported_with_it(tmp_path: Path):
+    ahead = GAP.replace("F[ins[0], i] -", "F[ins[0], hi - 1] -")
+    play = project(tmp_path, PLAY.replace("gap() >", "gab() >"), gap=ahead)
+    with pytest.raises(PlayError) as caught:
+        load_play(play)
+    found = {(issue.code, issue.file, issue.line) for issue in caught.value.issues}
+    gap = str(tmp_path / "gap.py")
+    assert found == {("CALL_UNKNOWN", "", 7), ("INDICATOR_UNSOUND", gap, 6)}
+    assert any("did you mean 'gap'?" in issue.hint for issue in caught.value.issues)
+
+
+def test_the_file_of_a_project_is_no_play(tmp_path: Path):
+    project(tmp_path, gap=GAP)
+    issue = refused(tmp_path / "project.yml")
+    assert (issue.code, issue.hint) == ("PLAY_FILE", "name a play beside it")
+
+
+def test_a_source_may_be_an_indicator_of_the_project(tmp_path: Path):
+    """And the other way round, on another timeframe, as with built-in ones."""
+    text = PLAY.replace("gap() < -0.01", "sma(gap(), 3)@4h < 0 and gap()[1] > 0")
+    play = load_play(project(tmp_path, text, gap=GAP))
+    assert [own.name for own in play.indicators] == ["gap"]
+
+
+def test_the_example_project_is_good():
+    play = load_play(TEN_LINES.parent / "custom" / "efficient_trend.yml")
+    (own,) = play.indicators
+    assert (own.name, own.source.name) == ("efficiency", "efficiency.py")
+    assert "efficiency (of efficiency.py): How straight" in explain_play(play, {})
