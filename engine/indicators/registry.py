@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Protocol
 
 from engine.errors import IndicatorError
@@ -46,11 +48,13 @@ _FAMILIES = (
     weighted,
 )
 
-#: Declarations by name, in the order of names.
-INDICATORS: dict[str, IndicatorSpec] = {
-    spec.name: spec
-    for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
-}
+#: Declarations by name, in the order of names; nothing can be added.
+INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
+    }
+)
 
 
 class _Named(Protocol):

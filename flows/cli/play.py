@@ -110,7 +110,7 @@ def indicators(
     from engine.play import project_indicators
 
     own = project_indicators(project) if project is not None else {}
-    declared = INDICATORS | {name: indicator.spec for name, indicator in own.items()}
+    declared = {**INDICATORS, **{name: indicator.spec for name, indicator in own.items()}}
     specs = list(declared.values()) if name is None else [declared.get(name) or get(name)]
     found = [
         _indicator(spec) | {"file": own[spec.name].source.path if spec.name in own else None}

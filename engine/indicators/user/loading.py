@@ -14,6 +14,7 @@ from engine.indicators.kernels import is_kernel, python_function
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec, ParamType
 from engine.indicators.user.guard import DECLARATION, called, guarded
 from engine.indicators.user.rules import check_rules
+from engine.indicators.vwap import PIVOT_VERSIONS
 from engine.play.ast import Type
 from engine.play.own_indicators import IndicatorSource, UserIndicator
 
@@ -21,8 +22,6 @@ from engine.play.own_indicators import IndicatorSource, UserIndicator
 SPECS = "SPECS"
 #: Columns of the bar that a kernel may read.
 COLUMNS = ("open", "high", "low", "close", "volume", "open_ms")
-#: Outputs of a structure that a kernel may read: they count what has happened.
-_VERSION = re.compile(r"[a-z_]+\.([a-z]+_)?version", re.A)
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.A)
 _OUTPUT_TYPES = (Type.FLOAT, Type.INT, Type.BOOL, Type.EVENT, Type.ENUM)
 _FUNCTIONS = ("state_size", "first_valid", "warmup_bars", "warmup_ms")
@@ -165,9 +164,9 @@ def _input_problems(spec: IndicatorSpec) -> Iterator[str]:
     if inputs == ("source",):
         return
     for name in inputs:
-        if name not in COLUMNS and not _VERSION.fullmatch(name):
+        if name not in COLUMNS and name not in PIVOT_VERSIONS:
             yield f'unknown input {name!r}: inputs are ("source",) alone, or of ' + ", ".join(
-                (*COLUMNS, "swing.version, swing.high_version ...")
+                (*COLUMNS, *PIVOT_VERSIONS)
             )
     if len(set(inputs)) < len(inputs):
         yield "an input is named twice"

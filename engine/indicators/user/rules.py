@@ -45,16 +45,18 @@ def check_rules(source: IndicatorSource, tree: ast.Module) -> None:
 
 def _found(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     """Line, message and hint of everything refused here."""
-    numpy = {"numpy"}
+    numpy, imported = {"numpy"}, set[str]()
     for node in ast.walk(tree):
         match node:
             case ast.Import():
                 for alias in node.names:
                     yield from _module(node.lineno, alias.name)
+                    imported.add(alias.asname or alias.name.partition(".")[0])
                     if alias.name == "numpy" and alias.asname:
                         numpy.add(alias.asname)
             case ast.ImportFrom():
                 yield from _from(node)
+                imported.update(alias.asname or alias.name for alias in node.names)
             case ast.Name(id=id) if id in _BUILTINS:
                 hint = "a file computes from the bars alone"
                 yield node.lineno, f"{id} may not be used", hint
@@ -66,6 +68,18 @@ def _found(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
             case ast.Attribute(value=ast.Name(id=id), attr=attr) if id in numpy and attr in _NUMPY:
                 hint = "a file computes from the bars alone"
                 yield node.lineno, f"{id}.{attr} may not be used", hint
+            case ast.Attribute() | ast.Subscript() if not isinstance(node.ctx, ast.Load):
+                owner = _owner(node)
+                if owner in imported:
+                    hint = "what it imports is shared with every play"
+                    yield node.lineno, f"changes {owner}, which it imports", hint
+
+
+def _owner(node: ast.expr) -> str:
+    """``a`` of ``a.b[c].d``; empty where it is no name."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:

@@ -176,7 +176,7 @@ class _Proof:
         foreign values, none of which may change.
         """
         spec = self._spec
-        rows = [columns[_column(name)] for name in spec.inputs]
+        rows = [columns[name] for name in spec.inputs]
         bars, given, made = len(rows[0]), len(rows), len(spec.outputs)
         out = np.empty((made, bars))
         state = np.zeros(self._cells)
@@ -208,7 +208,8 @@ class _Proof:
 
 def made_up_bars(bars: int) -> Columns:
     """Hourly bars that trade every hour, float64[bars] by column: opens near the last close, closes
-    that rise and fall in turn, and the versions of a swing as a structure counts them."""
+    that rise and fall in turn, the close as a source, and the versions of a swing as a structure
+    counts them."""
     noise = [(_scrambled(bars, salt) >> np.uint64(48)).astype(np.int64) for salt in range(6)]
     size = 1 + noise[0] % 150
     steps = np.where(np.arange(bars) % 2 == 0, size, -size)
@@ -229,9 +230,10 @@ def made_up_bars(bars: int) -> Columns:
     columns = {name: column / 100.0 for name, column in integers.items()}
     columns["volume"] = (1 + noise[0] % 9_000) / 8.0
     columns["open_ms"] = _START_MS + _HOUR_MS * np.arange(bars, dtype=np.float64)
-    columns["high_version"], columns["low_version"] = highs * 1.0, lows * 1.0
-    columns["version"] = (highs + lows) * 1.0
-    columns["pair_version"] = np.minimum(highs, lows) * 1.0
+    columns["swing.high_version"], columns["swing.low_version"] = highs * 1.0, lows * 1.0
+    columns["swing.version"] = (highs + lows) * 1.0
+    columns["swing.pair_version"] = np.minimum(highs, lows) * 1.0
+    columns["source"] = columns["close"]
     return columns
 
 
@@ -242,15 +244,6 @@ def _scrambled(bars: int, salt: int) -> npt.NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def _column(name: str) -> str:
-    """The made-up column for an input: the close for a source, a version for a structure's."""
-    if name == "source":
-        return "close"
-    output = name.rpartition(".")[2]
-    known = ("high_version", "low_version", "pair_version")
-    return output if "." not in name or output in known else "version"
 
 
 def _same(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> bool:

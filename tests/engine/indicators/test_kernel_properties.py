@@ -25,7 +25,7 @@ from tests.engine.indicators.driving import (
 
 CUSTOM = Path(__file__).parents[3] / "plays" / "custom"
 #: The built-in ones and those of the example project: what holds for one holds for the other.
-SPECS = INDICATORS | {name: own.spec for name, own in project_indicators(CUSTOM).items()}
+SPECS = {**INDICATORS, **{name: own.spec for name, own in project_indicators(CUSTOM).items()}}
 EVERY = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 PROPERTY = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True

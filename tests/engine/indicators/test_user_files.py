@@ -72,6 +72,18 @@ READING = (
     inserted("leaving", "raise SystemExit", SOURCE, "SystemExit may not be used"),
     inserted("hash", "X = hash('a')", SOURCE, "calls hash() (D2)"),
     inserted("processor's bits", "import math; X = math.exp(1.0)", SOURCE, "math.exp"),
+    inserted(
+        "our table",
+        "from engine.indicators import INDICATORS; INDICATORS['ema'] = 1",
+        SOURCE,
+        "changes INDICATORS, which it imports",
+    ),
+    inserted(
+        "our helpers",
+        "import engine.indicators.windows as w; w.mean = 1",
+        SOURCE,
+        "changes w, which it imports",
+    ),
     inserted("a reduction", "import numpy as np; X = np.sum([1.0])", SOURCE, "(D3)"),
     inserted("an excuse", "X = hash('a')  # deterministic: really", SOURCE, "calls hash() (D2)"),
     Case("a power", "FACTOR * (", "FACTOR ** (", SOURCE, 9, "(D6)"),

@@ -178,6 +178,27 @@ def test_a_source_may_be_an_indicator_of_the_project(tmp_path: Path):
     assert [own.name for own in play.indicators] == ["gap"]
 
 
+SINCE_SWING = GAP.replace('inputs=("open", "close")', 'inputs=("swing.version",)').replace(
+    "gap = FACTOR * (F[ins[0], i] - s[1])",
+    "s[1] = 0.0 if F[ins[0], i] != s[2] else s[1] + 1.0\n        gap = s[1]",
+).replace("s[0], s[1] = 1.0, F[ins[1], i]", "s[0], s[2] = 1.0, F[ins[0], i]").replace(
+    "p: 2", "p: 3"
+).replace("params=(),", "params=(), history_dependent=True,")  # fmt: skip
+
+
+def test_an_indicator_may_hang_on_a_swing(tmp_path: Path):
+    """Bars since the swing last changed, as a built-in one would count them."""
+    text = PLAY.replace("rules:", "structures:\n  sw: swing(2, 2)\nrules:")
+    text = text.replace("gap() < -0.01", "gap(sw) > 3").replace("gap() > 0.01", "gap(sw) > 9")
+    play = load_play(project(tmp_path, text, gap=SINCE_SWING))
+    engine = Engine(play, Instrument.default("BTCUSDT"), base_timeframe="1h")
+    # A peak of 105 at bar 4 is confirmed two bars later; nothing else turns. Four bars after that,
+    # at bar 10, the count is over 3 for the first time.
+    closes = [101.0, 102, 103, 104, 105, 104, 103, 102, 101, 100, 99, 98]
+    decisions = engine.advance(hourly(closes, closes))
+    assert [d.action for d in decisions[6:11]] == ["none"] * 4 + ["enter_long"]
+
+
 def test_the_example_project_is_good():
     play = load_play(TEN_LINES.parent / "custom" / "efficient_trend.yml")
     (own,) = play.indicators
