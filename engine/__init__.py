@@ -1,9 +1,10 @@
 """The pure core of Lockstep: numbers in, numbers out.
 
-No I/O but reading a play's own file, no clock, network, threads, orchestration or frames library.
-``play/`` reads strategies, ``indicators/`` and ``features/`` compute them, ``exchange/`` simulates
-the venue, ``session.py`` is the engine that backtest, paper and live share, ``backtest.py`` runs it
-over history. Imports nothing of the other rooms. The public door is ``__all__``.
+No I/O but reading a play's file and those of its project, no clock, network, threads, orchestration
+or frames library. ``play/`` reads strategies, ``indicators/`` and ``features/`` compute them,
+``exchange/`` simulates the venue, ``session.py`` is the engine that backtest, paper and live share,
+``backtest.py`` runs it over history. Imports nothing of the other rooms. The public door is
+``__all__``.
 """
 
 from __future__ import annotations

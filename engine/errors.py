@@ -35,19 +35,34 @@ class TimeError(LockstepError):
 
 
 class PlayError(LockstepError):
-    """A play that cannot be loaded; ``issues`` holds every problem of the file, not the first."""
+    """A play that cannot be loaded; ``issues`` holds every problem of the file, not the first;
+    ``path`` is that of the play."""
 
     code = "PLAY_INVALID"
 
-    def __init__(self, message: str, *, issues: tuple[object, ...] = (), **parts: str) -> None:
+    def __init__(
+        self, message: str, *, issues: tuple[object, ...] = (), path: str = "", **parts: str
+    ) -> None:
         super().__init__(message, **parts)
         self.issues = issues
+        self.path = path
 
 
 class IndicatorError(LockstepError):
     """An indicator, parameter or input that does not exist or is out of its bounds."""
 
     code = "INDICATOR_INVALID"
+
+
+class IndicatorSourceError(IndicatorError):
+    """A file of user-defined indicators that cannot be used: ``file`` and ``line`` (from 1)."""
+
+    code = "INDICATOR_FILE"
+
+    def __init__(self, message: str, *, file: str, line: int, hint: str = "", code: str) -> None:
+        super().__init__(message, where=f"{file}, line {line}", hint=hint, code=code)
+        self.file = file
+        self.line = line
 
 
 class StructureError(LockstepError):

@@ -29,8 +29,8 @@ Int64 = npt.NDArray[np.int64]
 class Inputs:
     """A dataset as a config reads it.
 
-    ``given``: the dataset as it was; ``dataset``: its holes settled, of which there were ``missing``
-    bars. ``close_ms`` int64[n]: when each fill bar closes; ``begin``: the first bar of the window;
+    ``given``: the dataset as it was; ``dataset``: its holes settled, ``missing`` bars in all.
+    ``close_ms`` int64[n]: when each fill bar closes; ``begin``: the first bar of the window;
     funding events of the window; ``volume_lots``: see :class:`SimulatedExchange`.
     """
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from engine.exchange.instrument import Instrument
 from engine.features import CAPACITY, ClockBlock, Features, WarmupPlan, compile_features
 from engine.features.plan import WARMUP_WEIGHT
 from engine.play.model import RULE_KINDS, Play
+from engine.play.own_indicators import IndicatorSource, sources_of
 from engine.play.text import literal_text
 from engine.position import Event, Position
 from engine.rules import action_name, action_rules, decide
@@ -178,6 +179,7 @@ class Engine:
                 "source": self.play.source,
                 "path": self.play.path,
                 "params": {name: literal_text(literal) for name, literal in self.play.params},
+                "indicators": [asdict(source) for source in sources_of(self.play.indicators)],
                 "sizes": [len(piece) for piece in pieces],
             }
         )
@@ -200,7 +202,11 @@ class Engine:
         end = start + int.from_bytes(body[len(_MAGIC) : start], "big")
         header = json.loads(body[start:end])
         play = loads_play(
-            header["source"], header["path"], params=header["params"], market=header["market"]
+            header["source"],
+            header["path"],
+            params=header["params"],
+            market=header["market"],
+            indicators=[IndicatorSource(**source) for source in header["indicators"]],
         )
         if play.play_hash != header["play_hash"]:
             raise EngineError(

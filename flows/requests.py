@@ -18,6 +18,7 @@ from engine.config import parse_set
 from engine.errors import ConfigError, DataError, PlayError
 from engine.exchange.intervals import interest_grid
 from engine.play import Play, loads_play
+from engine.play.own_indicators import IndicatorSource, sources_of
 from engine.timeframe import format_ms, parse_timeframe
 from flows.defaults import DEFAULT_KINDS, DEFAULT_URL
 from tasks.store import FACT_KINDS, Series, Store
@@ -171,7 +172,8 @@ class GenerateRequest(_Request):
 
 class PlaySource(BaseModel):
     """A play as it was read, once (M1): the text itself travels, so that no later change of the
-    file, and no other file, can take its place (M2). ``path`` only names it."""
+    file, and no other file, can take its place (M2). So do the files of its project's indicators
+    that it calls. ``path`` only names it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -180,6 +182,7 @@ class PlaySource(BaseModel):
     source_sha256: str
     play_hash: str
     market: str
+    indicators: tuple[IndicatorSource, ...] = ()
 
     @classmethod
     def of(cls, play: Play) -> PlaySource:
@@ -193,11 +196,12 @@ class PlaySource(BaseModel):
             source_sha256=play.source_sha256,
             play_hash=play.play_hash,
             market=play.market,
+            indicators=sources_of(play.indicators),
         )
 
     def load(self) -> Play:
         """The very play that was read; PlayError if this text is not it."""
-        play = loads_play(self.text, self.path, market=self.market)
+        play = loads_play(self.text, self.path, market=self.market, indicators=self.indicators)
         if (play.source_sha256, play.play_hash) != (self.source_sha256, self.play_hash):
             raise PlayError(
                 "the play's text is not the one that was read",

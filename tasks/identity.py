@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import engine
 from engine.canonical import canonical_bytes, hash_value, sha256_hex
 from engine.errors import ArtifactError
+from engine.play.own_indicators import UserIndicator
 
 #: Version of the shape of the inputs tree; part of the tree, so of every id.
 INPUTS_SCHEMA = 1
@@ -54,9 +55,17 @@ class SeriesFacts:
         return f"{self.kind} {self.timeframe}".strip()
 
 
+def code_identity(indicators: Iterable[UserIndicator] = ()) -> dict[str, Any]:
+    """Digests of the code a result depends on: the sources of ``engine/``, of the user-defined
+    ``indicators`` that the play calls (by name), and the lock file."""
+    return {
+        **_project_code(),
+        "indicators": {indicator.name: indicator.sha256 for indicator in indicators},
+    }
+
+
 @functools.cache
-def code_identity() -> dict[str, str]:
-    """Digests of the code a result depends on: the sources of ``engine/`` and the lock file."""
+def _project_code() -> dict[str, str]:
     digest = hashlib.sha256()
     for source in sorted(_ENGINE_DIR.rglob("*.py")):
         name = source.relative_to(_ENGINE_DIR).as_posix()
@@ -98,12 +107,14 @@ def run_inputs(
     series: Sequence[SeriesFacts],
     instrument: Mapping[str, Any],
     generators: Sequence[Mapping[str, Any]],
+    indicators: Iterable[UserIndicator],
 ) -> dict[str, Any]:
     """The inputs tree of a run, as plain JSON values.
 
     ``play`` is the canonical play, ``config`` the resolved run config, ``warmup`` the plan and what
     the store had of it, ``environment`` and ``schema_version`` the store's, ``generators`` name,
-    version, seed and parameters of each generated market read (empty for real data).
+    version, seed and parameters of each generated market read (empty for real data),
+    ``indicators`` those of the play's project that it calls.
     """
     tree = {
         "schema": INPUTS_SCHEMA,
@@ -119,7 +130,7 @@ def run_inputs(
             "generators": list(generators),
         },
         "instrument": instrument,
-        "code": code_identity(),
+        "code": code_identity(indicators),
         "versions": versions(),
     }
     plain: dict[str, Any] = json.loads(canonical_bytes(tree))

@@ -38,9 +38,13 @@ def forbid_network() -> None:
 
 
 def changed_code(folder: RunFolder) -> list[dict[str, Any]]:
-    """The code and version leaves in which this process differs from the run."""
+    """The code and version leaves in which this process differs from the run.
+
+    User-defined indicators do not: a rerun computes with the sources that the run holds.
+    """
     then = {name: folder.inputs.get(name) for name in ("code", "versions")}
-    return differing_inputs(then, {"code": code_identity(), "versions": versions()})
+    code = {**code_identity(), "indicators": folder.inputs["code"].get("indicators", {})}
+    return differing_inputs(then, {"code": code, "versions": versions()})
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

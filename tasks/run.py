@@ -191,6 +191,7 @@ def _assemble(
         series=series,
         instrument=instrument.to_dict(),
         generators=generators,
+        indicators=play.indicators,
     )
     dataset = Dataset(
         symbol=symbol,

@@ -41,7 +41,7 @@ from engine.features.program import (
     rule_columns,
 )
 from engine.features.tracks import Track
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.measures import Measure
 from engine.structures.registry import STRUCTURES
 from engine.timeframe import DAY_MS, HOUR_MS, Timeframe, bar_index
@@ -359,7 +359,7 @@ class Features:
 
     def _kernel(self, track: Track, node: Node, row: int) -> Callable[[], None]:
         """An indicator or structure over all bars of its timeframe."""
-        spec = (INDICATORS if node.kind == "indicator" else STRUCTURES)[node.name]
+        spec = spec_of(node) if node.kind == "indicator" else STRUCTURES[node.name]
         kernel, params = spec.kernel, np.array(node.params, np.float64)
         state = np.zeros(spec.state_size(node.params))
         self._kernel_states.append(state)
@@ -485,7 +485,7 @@ def _place_rows(plan: FeaturePlan) -> tuple[list[int], dict[Timeframe, tuple[int
 def outputs_of(node: Node) -> int:
     """Rows a node writes."""
     if node.kind == "indicator":
-        return len(INDICATORS[node.name].outputs)
+        return len(spec_of(node).outputs)
     return int(node.value) if node.kind == "structure" else 1
 
 

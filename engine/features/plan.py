@@ -19,7 +19,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.features.memory import TRUTHS, Memory
 from engine.features.program import TRUTH_OPS, Op
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.indicators.spec import OutputSpec, Params
 from engine.measures import measured
 from engine.play.ast import (
@@ -38,6 +38,7 @@ from engine.play.ast import (
 )
 from engine.play.model import RULE_KINDS, Play
 from engine.play.outputs import all_outputs, structure_params
+from engine.play.own_indicators import UserIndicator
 from engine.structures.registry import STRUCTURES
 from engine.structures.spec import SourceSpec
 from engine.timeframe import Timeframe, divides
@@ -82,12 +83,12 @@ class Node:
     """One distinct value on one timeframe.
 
     ``kind``: ``price`` (``name``), ``constant`` (``value``), ``op`` (``op`` over ``args``),
-    ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``; its
-    outputs are the ``output`` nodes), ``structure`` likewise (an argument of -1 is a source that
-    is not given, ``value`` its number of outputs), ``output`` number ``n`` of ``args[0]``,
-    ``hold`` and ``pulse`` (``args[0]`` on a slower or faster timeframe), ``position`` (field
-    ``name`` of the open position). ``truth``: a truth value, else a number. ``late``: hangs on the
-    position, so it is known only where the exchange stands.
+    ``memory`` (kind ``op`` over ``args``, ``n`` bars), ``indicator`` (``name``, ``params``,
+    ``user`` for one of the play's project; its outputs are the ``output`` nodes), ``structure``
+    likewise (an argument of -1 is a source that is not given, ``value`` its number of outputs),
+    ``output`` number ``n`` of ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or
+    faster timeframe), ``position`` (field ``name`` of the open position). ``truth``: a truth value,
+    else a number. ``late``: hangs on the position, so it is known only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.
@@ -107,6 +108,7 @@ class Node:
     bars: int = 1
     valid: int = 1
     span_ms: int = 0
+    user: UserIndicator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +380,7 @@ class _Compiler:
         return self._constant(float(expr.count * self._tick_size), timeframe)
 
     def _indicator(self, expr: Indicator, timeframe: Timeframe) -> int:
-        spec = INDICATORS[expr.name]
+        spec = spec_of(expr)
         params = tuple(
             param.as_float(_plain(value))
             for param, (_, value) in zip(spec.params, expr.params, strict=True)
@@ -399,6 +401,7 @@ class _Compiler:
                 span_ms=max((node.span_ms for node in needed), default=timeframe.ms)
                 + bars * timeframe.ms
                 + spec.warmup_ms(params),
+                user=expr.user,
             )
         )
         return self._output(whole, spec.outputs, expr.output)

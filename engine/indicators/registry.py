@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Protocol
 
 from engine.errors import IndicatorError
 from engine.indicators import (
@@ -23,8 +26,9 @@ from engine.indicators import (
     weighted,
 )
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
+from engine.play.own_indicators import UserIndicator
 
-__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get"]
+__all__ = ["INDICATORS", "IndicatorSpec", "OutputSpec", "ParamSpec", "get", "spec_of"]
 
 _FAMILIES = (
     averages,
@@ -44,11 +48,30 @@ _FAMILIES = (
     weighted,
 )
 
-#: Declarations by name, in the order of names.
-INDICATORS: dict[str, IndicatorSpec] = {
-    spec.name: spec
-    for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
-}
+#: Declarations by name, in the order of names; nothing can be added.
+INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in sorted((s for family in _FAMILIES for s in family.SPECS), key=lambda s: s.name)
+    }
+)
+
+
+class _Named(Protocol):
+    """A node that calls an indicator: one of a play's tree or of its plan."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def user(self) -> UserIndicator | None: ...
+
+
+def spec_of(node: _Named) -> IndicatorSpec:
+    """The declaration of the indicator that ``node`` calls: its project's own or a built-in one.
+
+    A node carries a user's declaration with it, so plays of different projects do not mix.
+    """
+    return INDICATORS[node.name] if node.user is None else node.user.spec
 
 
 def get(name: str) -> IndicatorSpec:

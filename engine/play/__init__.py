@@ -3,7 +3,8 @@
 Lives here: YAML with positions, the expression grammar, names and types, the canonical form and
 its hash, explanations in words, the JSON Schema, and plays of the predecessor's format
 (``predecessor/``). May import the rest of ``engine`` (declarations of indicators and structures);
-does no I/O but reading the play's own file in :func:`load_play`. The public door is ``__all__``.
+does no I/O but reading a play's file, and the files of the project in its folder, in
+:func:`load_play`. The public door is ``__all__``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from engine.play.loader import check_play, load_play, loads_play
     from engine.play.model import Play
     from engine.play.predecessor import import_play
+    from engine.play.project import project_indicators
     from engine.play.schema import play_schema
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "load_play",
     "loads_play",
     "play_schema",
+    "project_indicators",
     "vary_play",
 ]
 
@@ -39,6 +42,7 @@ _HOMES = {
     "load_play": "engine.play.loader",
     "loads_play": "engine.play.loader",
     "play_schema": "engine.play.schema",
+    "project_indicators": "engine.play.project",
     "vary_play": "engine.play.loader",
 }
 

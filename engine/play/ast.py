@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from engine.play.own_indicators import UserIndicator
 from engine.timeframe import Timeframe
 
 
@@ -107,9 +108,10 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A call of a registered indicator, every parameter named, in declared order.
+    """A call of an indicator, every parameter named, in declared order.
 
     ``output`` is the selected output; "" for the whole of a multi-output indicator (type MULTI).
+    ``user`` is the declaration if it is one of the play's project, None for a built-in one.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Indicator:
     params: tuple[tuple[str, Param | Literal], ...]
     output: str
     type: Type
+    user: UserIndicator | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from engine.indicators.registry import INDICATORS
+from engine.errors import IndicatorSourceError
+from engine.indicators.user import prove
 from engine.play import operators
 from engine.play.ast import Indicator, Literal, Param, Price, Ref, Type
 from engine.play.issues import Code, suggestion
@@ -47,7 +48,8 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     A source-taking indicator has its source first, one that hangs on a structure that structure;
     the others take parameters only, in declared order, by keyword afterwards.
     """
-    spec = INDICATORS[node.name]
+    spec = resolver.declaration(node.name)
+    assert spec is not None, "the resolver sends only calls of indicators here"
     structures = spec.structures
     first = ("source",) if spec.takes_source else structures
     slots = [*first, *(param.name for param in spec.params)]
@@ -64,10 +66,14 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     if inputs is None or params is None:
         return None
     sources = tuple(value.expr for value in inputs)
+    own = resolver.own.get(spec.name)
+    if own is not None:
+        resolver.own_used[spec.name] = own
     if len(spec.outputs) > 1:
-        return Value(Indicator(spec.name, sources, params, "", Type.MULTI), context.timeframe)
+        whole = Indicator(spec.name, sources, params, "", Type.MULTI, own)
+        return Value(whole, context.timeframe)
     (output,) = spec.outputs
-    expr = Indicator(spec.name, sources, params, output.name, output.type)
+    expr = Indicator(spec.name, sources, params, output.name, output.type, own)
     return Value(expr, context.timeframe, output.members)
 
 
@@ -202,7 +208,13 @@ def _params(
     floats = tuple(
         param.as_float(value.value) for param, (_, value) in zip(spec.params, resolved, strict=True)
     )
-    problem = spec.rule(floats) if spec.rule is not None else None
+    try:
+        problem = spec.rule(floats) if spec.rule is not None else None
+        if problem is None and spec.name in resolver.own:
+            prove(resolver.own[spec.name], floats)
+    except IndicatorSourceError as error:
+        resolver.issues.source_error(error)
+        return None
     if problem is not None:
         resolver.fail(context, Code.ARGUMENT, node.mark, f"{spec.name}: {problem}")
         return None

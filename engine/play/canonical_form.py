@@ -27,6 +27,7 @@ from engine.play.ast import (
     Type,
 )
 from engine.play.model import Entry, Limits, Risk, Rule
+from engine.play.own_indicators import UserIndicator
 from engine.timeframe import Timeframe
 
 #: Raised whenever the meaning of this encoding changes.
@@ -124,9 +125,15 @@ def play_form(
     entry: Entry,
     risk: Risk,
     limits: Limits,
+    indicators: tuple[UserIndicator, ...],
 ) -> dict[str, Any]:
-    """The whole play; maps are sorted by key when they are encoded."""
-    return {
+    """The whole play; maps are sorted by key when they are encoded.
+
+    An indicator of the play's project means what its file says, so its file's hash is part of the
+    play's meaning; a play without such has no section for them.
+    """
+    own = {indicator.name: indicator.sha256 for indicator in indicators}
+    return ({"indicators": own} if own else {}) | {
         "language": LANGUAGE_VERSION,
         "name": name,
         "market": market,

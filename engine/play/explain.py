@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from engine.canonical import decimal_text
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.play.ast import At, Call, Expr, Indicator, Structure, Type
 from engine.play.history import depends_on_history, parts_of
 from engine.play.model import Amount, Entry, Limits, Play, Risk, Rule, Sided, Stop, Target, Trail
@@ -97,7 +97,8 @@ def _notes(expr: Expr) -> list[str]:
 def _note(node: Expr) -> str:
     """What an indicator or structure is, from its declaration."""
     if isinstance(node, Indicator):
-        return f"{node.name}: {INDICATORS[node.name].summary}"
+        own = f" (of {node.user.source.name})" if node.user is not None else ""
+        return f"{node.name}{own}: {spec_of(node).summary}"
     if isinstance(node, Structure):
         return f"{node.name}: {STRUCTURES[node.name].summary}"
     return ""

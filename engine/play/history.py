@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.play.ast import At, Call, Expr, Indicator, Structure
 from engine.play.model import Play
 from engine.structures.registry import STRUCTURES
@@ -15,7 +15,7 @@ def depends_on_history(node: Expr) -> bool:
     """Whether ``node`` itself, apart from what it is made of, depends on where history begins."""
     match node:
         case Indicator():
-            spec = INDICATORS[node.name]
+            spec = spec_of(node)
             values = [value.value for _, value in node.params]
             pairs = zip(spec.params, values, strict=True)
             return spec.depends_on_history(tuple(p.as_float(value) for p, value in pairs))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from engine.errors import IndicatorSourceError, PlayError
 
 
 class Code(StrEnum):
@@ -45,6 +47,9 @@ class Code(StrEnum):
     TIMEFRAME = "TIMEFRAME_UNKNOWN"
     TIMEFRAME_MIX = "TIMEFRAME_MIX"  # held operands, a faster timeframe under a slower one
     CYCLE = "CYCLE"
+    #: The project of the play; what is wrong inside a file of indicators has further codes, which
+    #: :func:`engine.indicators.user.declared_indicators` and ``prove`` name.
+    INDICATOR_FILE = "INDICATOR_FILE"  # missing, unreadable, too large
     #: Warnings.
     UNUSED = "UNUSED"
 
@@ -63,6 +68,7 @@ class PlayIssue:
     """One problem: what (``code``, ``message``), where (``path``, ``line``, ``column``), the cure.
 
     ``path`` is the YAML path (``rules.enter_long[0].when``); lines and columns count from 1.
+    ``file`` is the file it stands in if that is not the play's own: one of its project.
     """
 
     line: int
@@ -71,23 +77,31 @@ class PlayIssue:
     code: str
     message: str
     hint: str = ""
+    file: str = ""
 
     @property
     def where(self) -> str:
         """Path and position, as error lines print them."""
         return f"{self.path or 'file'}, line {self.line}, column {self.column}"
 
+    def where_from(self, play: str) -> str:
+        """:attr:`where` after the file it stands in; ``play`` is the path of the play."""
+        file = self.file or play
+        return f"{file}: {self.where}" if file else self.where
+
     def __str__(self) -> str:
         return "; ".join(part for part in (self.message, self.where, self.hint) if part)
 
 
 class Issues:
-    """Collects the problems of one file; equal ones are kept once.
+    """Collects the problems of one file; equal ones are kept once. ``file``: its path, if it is
+    not the play's own.
 
     What YAML already refused at a place is not reported again by whoever reads that place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: str = "") -> None:
+        self._file = file
         self._errors: dict[PlayIssue, None] = {}
         self._warnings: dict[PlayIssue, None] = {}
         self._refused_values: set[Mark] = set()
@@ -104,8 +118,19 @@ class Issues:
             return
         if code is Code.YAML_EMPTY:
             self._refused_values.add(mark)
-        issue = PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint)
-        self._errors[issue] = None
+        self._add(PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint))
+
+    def source_error(self, error: IndicatorSourceError) -> None:
+        """What is wrong in a file of the project's indicators."""
+        self._add(PlayIssue(error.line, 1, "", error.code, error.message, error.hint, error.file))
+
+    def take(self, other: Issues) -> None:
+        """All errors of ``other``, which are of another file."""
+        for issue in other.errors:
+            self._add(issue)
+
+    def _add(self, issue: PlayIssue) -> None:
+        self._errors[replace(issue, file=issue.file or self._file)] = None
 
     def warn(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
         issue = PlayIssue(mark.line, mark.column, mark.path, code.value, message, hint)
@@ -139,3 +164,14 @@ def suggestion(word: str, allowed: Iterable[str], *, listed: int = 24) -> str:
         more = ", ..." if len(names) > listed else ""
         parts.append("allowed: " + ", ".join(names[:listed]) + more)
     return " ".join(parts)
+
+
+def refusal(issues: Issues, path: str) -> PlayError:
+    """The error that carries all of ``issues``, at least one, of the play (or project) at
+    ``path``."""
+    errors = issues.errors
+    first = errors[0]
+    more = len(errors) - 1
+    tail = f" (and {more} more)" if more else ""
+    where = first.where_from(path)
+    return PlayError(first.message + tail, issues=errors, path=path, where=where, hint=first.hint)

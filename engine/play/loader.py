@@ -1,5 +1,6 @@
 """A play's file to one immutable object, or every problem of the file at once.
 
+0. :func:`~engine.play.project.read_project`: the indicators of the play's project.
 1. :func:`~engine.play.document.decode` and :func:`~engine.play.document.compose`: text to nodes.
 2. ``_header``, ``_params``: the plain values; params may be overridden by the caller.
 3. ``_declare``: series, structures and setups to syntax, one id space.
@@ -23,9 +24,11 @@ from engine.play.brackets import BracketReader
 from engine.play.canonical_form import play_form
 from engine.play.document import MAX_BYTES, Mapping, Scalar, child_path, compose, decode
 from engine.play.entry import EntryReader, read_limits
-from engine.play.issues import Code, Issues, Mark, PlayIssue
+from engine.play.issues import Code, Issues, Mark, PlayIssue, refusal
 from engine.play.model import Entry, Limits, Play, Risk
+from engine.play.own_indicators import IndicatorSource, UserIndicator
 from engine.play.params import ParamValue, read_params
+from engine.play.project import PROJECT_FILE, indicators_of, read_project
 from engine.play.resolve import Resolver
 from engine.play.risk import RiskReader
 from engine.play.rules import RuleReader, Rules
@@ -61,13 +64,16 @@ def load_play(
     params: MappingOf[str, ParamValue] | None = None,
     market: str | None = None,
 ) -> Play:
-    """The play in the file at ``path``, resolved once (M1).
+    """The play in the file at ``path``, resolved once (M1), with the indicators of the project
+    in its folder (:mod:`engine.play.project`).
 
     ``params`` override declared parameters (``{"fast": 12, "risk": "0.5%"}``), ``market`` the
     symbol. Raises PlayError whose ``issues`` are all problems of the file, in file order.
     """
     raw = _read(Path(path))
-    return _loaded(raw, str(path), params, market)
+    issues = Issues()
+    sources = read_project(Path(path).parent, issues) or ()
+    return _loaded(raw, str(path), params, market, sources, issues)
 
 
 def loads_play(
@@ -76,10 +82,12 @@ def loads_play(
     *,
     params: MappingOf[str, ParamValue] | None = None,
     market: str | None = None,
+    indicators: Sequence[IndicatorSource] = (),
 ) -> Play:
-    """The play in ``text``; ``path`` only names it. Otherwise as :func:`load_play`."""
+    """The play in ``text``; ``path`` only names it, ``indicators`` are the files of its project.
+    Otherwise as :func:`load_play`; reads no file."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    return _loaded(raw, path, params, market)
+    return _loaded(raw, path, params, market, indicators, Issues())
 
 
 def vary_play(play: Play, params: Sequence[MappingOf[str, ParamValue]]) -> list[Play]:
@@ -90,13 +98,14 @@ def vary_play(play: Play, params: Sequence[MappingOf[str, ParamValue]]) -> list[
     root = compose(play.source, issues)
     assert isinstance(root, Mapping), "the source of a play has been read before"
     own = {name: literal_text(literal) for name, literal in play.params}
+    indicators = {indicator.spec.name: indicator for indicator in play.indicators}
     found = []
     for overrides in params:
         told = issues.copy()
-        loader = _Loader(root, told, {**own, **overrides}, play.market)
+        loader = _Loader(root, told, {**own, **overrides}, play.market, indicators)
         varied = loader.play(play.path, play.source, play.source_sha256)
         if varied is None or told.errors:
-            raise _refusal(told, play.path)
+            raise refusal(told, play.path)
         found.append(varied)
     return found
 
@@ -111,9 +120,11 @@ def check_play(path: str | Path) -> list[PlayIssue]:
 
 
 def _read(path: Path) -> bytes:
+    reason, hint = "this is the file of a project, not a play", "name a play beside it"
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        if path.name != PROJECT_FILE:
+            with path.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         reason, hint = "there is no such file", "check the path"
     except IsADirectoryError:
@@ -122,33 +133,31 @@ def _read(path: Path) -> bytes:
         reason, hint = f"it cannot be read: {error}", ""
     issues = Issues()
     issues.error(Code.FILE, Mark("", 1, 1), reason, hint)
-    raise _refusal(issues, str(path))
+    raise refusal(issues, str(path))
 
 
 def _loaded(
-    raw: bytes, path: str, params: MappingOf[str, ParamValue] | None, market: str | None
+    raw: bytes,
+    path: str,
+    params: MappingOf[str, ParamValue] | None,
+    market: str | None,
+    sources: Sequence[IndicatorSource],
+    issues: Issues,
 ) -> Play:
-    issues = Issues()
+    own = indicators_of(sources, issues)
+    if issues.errors:  # without its project's indicators nothing of a play can be judged
+        raise refusal(issues, path)
     text = decode(raw, issues)
     root = compose(text, issues) if text is not None else None
     play = None
     if root is not None and isinstance(root, Mapping):
-        loader = _Loader(root, issues, dict(params or {}), market)
+        loader = _Loader(root, issues, dict(params or {}), market, own)
         play = loader.play(path, text or "", sha256_hex(raw))
     elif root is not None:
         issues.error(Code.SHAPE, root.mark(""), "a play is a map of sections", "begin: version: 1")
     if play is None or issues.errors:
-        raise _refusal(issues, path)
+        raise refusal(issues, path)
     return play
-
-
-def _refusal(issues: Issues, path: str) -> PlayError:
-    errors = issues.errors
-    first = errors[0]
-    more = len(errors) - 1
-    tail = f" (and {more} more)" if more else ""
-    where = f"{path}: {first.where}" if path else first.where
-    return PlayError(first.message + tail, issues=errors, where=where, hint=first.hint)
 
 
 class _Loader:
@@ -160,7 +169,9 @@ class _Loader:
         issues: Issues,
         overrides: dict[str, ParamValue],
         market: str | None,
+        own: dict[str, UserIndicator],
     ) -> None:
+        self._own = own
         self._issues, self._overrides, self._market = issues, overrides, market
         self._scope = Scope()
         self._root = root
@@ -181,7 +192,7 @@ class _Loader:
         self._declare("setup")
         ordered = in_dependency_order(self._scope, self._issues)
         # Without a clock nothing has a timeframe; a stand-in still finds the other problems.
-        resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues)
+        resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues, self._own)
         for definition in ordered:
             resolver.define(definition)
         rules = RuleReader(resolver, self._issues).read(self._top)
@@ -192,6 +203,7 @@ class _Loader:
         params = tuple(sorted(self._scope.params.items()))
         series, setups = _values(ordered, "series"), _values(ordered, "setup")
         structures = _values(ordered, "structure")
+        indicators = tuple(own for _, own in sorted(resolver.own_used.items()))
         canonical = play_form(
             name=name,
             market=market,
@@ -204,6 +216,7 @@ class _Loader:
             entry=entry,
             risk=risk,
             limits=limits,
+            indicators=indicators,
         )
         return Play(
             name=name,
@@ -224,6 +237,7 @@ class _Loader:
             source=text,
             source_sha256=sha256,
             warnings=tuple(str(issue) for issue in self._issues.warnings),
+            indicators=indicators,
         )
 
     # -- header and params --------------------------------------------------------------------

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.play.ast import Expr, Literal
+from engine.play.own_indicators import UserIndicator
 from engine.timeframe import Timeframe
 
 #: The four rule kinds in the order they are evaluated: exits before entries.
@@ -185,8 +186,9 @@ class Play:
     """A resolved play. ``play_hash`` covers meaning only: not comments, key order or notation.
 
     ``series``, ``structures`` and ``setups`` stand in an order in which each comes after what it
-    names. ``path``, ``source`` and ``source_sha256`` say which text it was read from (M1, M2);
-    they are no part of equality of meaning.
+    names. ``indicators`` are those of its project that it calls, by name. ``path``, ``source`` and
+    ``source_sha256`` say which text it was read from (M1, M2); they are no part of equality of
+    meaning.
     """
 
     name: str
@@ -207,6 +209,7 @@ class Play:
     source: str = field(default="", repr=False)
     source_sha256: str = ""
     warnings: tuple[str, ...] = ()
+    indicators: tuple[UserIndicator, ...] = ()
 
     def rule(self, kind: str) -> tuple[Rule, ...]:
         """The alternatives of rule ``kind``; empty when the play does not have it."""

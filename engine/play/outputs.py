@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.indicators.spec import OutputSpec
 from engine.play.ast import At, Expr, Indicator, Ref, Structure, Type
 from engine.play.scope import Scope
@@ -57,7 +57,7 @@ def held_under(expr: Expr, scope: Scope) -> At | None:
 def all_outputs(expr: Indicator | Structure) -> tuple[OutputSpec, ...]:
     """Every output of an indicator or structure by its full name, in declared order."""
     if isinstance(expr, Indicator):
-        return INDICATORS[expr.name].outputs
+        return spec_of(expr).outputs
     spec = STRUCTURES[expr.name]
     return spec.outputs(spec.resolve(structure_params(expr), key=expr.id))
 

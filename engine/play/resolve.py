@@ -8,9 +8,11 @@ reported problem is silent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.indicators.registry import INDICATORS
+from engine.indicators.spec import IndicatorSpec
 from engine.play import operators
 from engine.play.ast import Expr, Literal, Param, Price, Ref, Ticks, Type
 from engine.play.calls import call_indicator
@@ -19,6 +21,7 @@ from engine.play.functions import FUNCTIONS, call_function
 from engine.play.issues import Code, Issues, Mark, suggestion
 from engine.play.members import index, member, only_output, refuse_bare
 from engine.play.operators import Problem, type_name
+from engine.play.own_indicators import UserIndicator
 from engine.play.quantity import literal_of
 from engine.play.scope import Definition, Scope, Value
 from engine.play.structures import define_structure, on_timeframe
@@ -65,9 +68,23 @@ class Context:
 class Resolver:
     """Resolves the expressions of one play on its clock."""
 
-    def __init__(self, scope: Scope, clock: Timeframe, issues: Issues) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        clock: Timeframe,
+        issues: Issues,
+        own: Mapping[str, UserIndicator] | None = None,
+    ) -> None:
         self.scope, self.clock, self.issues = scope, clock, issues
+        #: The indicators of the play's project by name, and those of them that the play calls.
+        self.own: Mapping[str, UserIndicator] = own or {}
+        self.own_used: dict[str, UserIndicator] = {}
         self._expanded = 0
+
+    def declaration(self, name: str) -> IndicatorSpec | None:
+        """The declaration of the indicator ``name``, built in or the project's; None if it is
+        none."""
+        return INDICATORS.get(name) or (self.own[name].spec if name in self.own else None)
 
     # -- what sections of a play call ---------------------------------------------------------
 
@@ -304,8 +321,9 @@ class Resolver:
         return None
 
     def _name_hint(self, id: str) -> str:
-        if id in INDICATORS:
-            first = "close, " if INDICATORS[id].takes_source else ""
+        declared = self.declaration(id)
+        if declared is not None:
+            first = "close, " if declared.takes_source else ""
             return f"an indicator is called: {id}({first}...)"
         if id in FUNCTIONS:
             return f"a function is called: {FUNCTIONS[id].form}"
@@ -340,7 +358,7 @@ class Resolver:
     # -- calls --------------------------------------------------------------------------------
 
     def _call(self, node: CallOf, context: Context) -> Value | None:
-        if node.name in INDICATORS:
+        if self.declaration(node.name) is not None:
             return call_indicator(self, node, context)
         if node.name in FUNCTIONS:
             return call_function(self, node, context)
@@ -361,7 +379,7 @@ class Resolver:
                 f"write {node.name}, or {node.name}[1] for the bar before",
             )
         else:
-            hint = suggestion(node.name, (*INDICATORS, *FUNCTIONS), listed=100)
+            hint = suggestion(node.name, (*INDICATORS, *self.own, *FUNCTIONS), listed=100)
             self.fail(
                 context, Code.CALL_UNKNOWN, node.mark, f"unknown function {node.name!r}", hint
             )

@@ -44,7 +44,9 @@ class Section:
         issues: Issues,
         *,
         allowed: Collection[str],
+        whole: str = "the play",
     ) -> None:
+        self._whole = whole
         self._node, self._path, self._issues = node, path, issues
         self._values = {key.text: value for key, value in node.entries}
         for key, _ in node.entries:
@@ -71,7 +73,7 @@ class Section:
         """The node of ``key``; reported when it is not written."""
         node = self._values.get(key)
         if node is None:
-            what = f"{self._path or 'the play'} needs the key {key!r}"
+            what = f"{self._path or self._whole} needs the key {key!r}"
             self._issues.error(Code.KEY_MISSING, self._node.mark(self.path(key)), what, hint)
         return node
 

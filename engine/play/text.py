@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.canonical import decimal_text
-from engine.indicators.registry import INDICATORS
+from engine.indicators.registry import spec_of
 from engine.play.ast import (
     At,
     Call,
@@ -98,7 +98,7 @@ def _within(expr: Expr, level: int) -> str:
 
 
 def _indicator_text(expr: Indicator) -> str:
-    spec = INDICATORS[expr.name]
+    spec = spec_of(expr)
     inputs = [expression_text(i) for i in expr.inputs] if spec.takes_source else []
     for name, source in zip(spec.inputs, expr.inputs, strict=True):
         kind, _, output = name.partition(".")

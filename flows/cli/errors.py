@@ -66,9 +66,8 @@ def _known(error: LockstepError) -> Failure:
     parts: tuple[Failure, ...] = ()
     if isinstance(error, PlayError) and error.issues:
         more["issues"] = [asdict(issue) for issue in error.issues]  # type: ignore[call-overload]
-        file = error.where.partition(": ")[0]
         parts = tuple(
-            Failure(i.code, i.message, f"{file}: {i.where}", i.hint)  # type: ignore[attr-defined]
+            Failure(i.code, i.message, i.where_from(error.path), i.hint)  # type: ignore[attr-defined]
             for i in error.issues
         )
     if isinstance(error, LockBusy):

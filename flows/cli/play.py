@@ -42,6 +42,9 @@ def check(
                 names = ", ".join(play["history_dependent"])
                 note = f"    depends on where history begins: {names}"
                 console.print(note, markup=False, soft_wrap=True)
+            for own in play["indicators"]:
+                note = f"    {own['name']} is the project's own: {own['file']} {own['sha256']}"
+                console.print(note, markup=False, soft_wrap=True)
             for warning in play["warnings"]:
                 console.print(f"    warning: {warning}", markup=False, soft_wrap=True)
 
@@ -49,7 +52,7 @@ def check(
     for play in plays:
         for error in play["errors"]:
             place = f"line {error['line']}, column {error['column']}"
-            where = f"{play['path']}: {error['path'] or 'file'}, {place}"
+            where = f"{error['file'] or play['path']}: {error['path'] or 'file'}, {place}"
             shell.complain(Failure(error["code"], error["message"], where, error["hint"]))
     return OK if all(play["ok"] for play in plays) else UNUSABLE
 
@@ -80,19 +83,39 @@ def explain(shell: Shell, play: Play) -> int:
 
 
 @command(
-    app, "indicators", examples=["lockstep play indicators", "lockstep play indicators bbands"]
+    app,
+    "indicators",
+    examples=[
+        "lockstep play indicators",
+        "lockstep play indicators bbands",
+        "lockstep play indicators --project plays/custom",
+    ],
 )
 def indicators(
     shell: Shell,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Only this one, with its formula.")
     ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="DIR",
+            help="Also the indicators of the project in this folder, each proved.",
+        ),
+    ] = None,
 ) -> int:
     """List the indicators plays may use: inputs, parameters, outputs."""
     from engine.indicators.registry import INDICATORS, get
+    from engine.play import project_indicators
 
-    specs = list(INDICATORS.values()) if name is None else [get(name)]
-    found = [_indicator(spec) for spec in specs]
+    own = project_indicators(project) if project is not None else {}
+    declared = {**INDICATORS, **{name: indicator.spec for name, indicator in own.items()}}
+    specs = list(declared.values()) if name is None else [declared.get(name) or get(name)]
+    found = [
+        _indicator(spec) | {"file": own[spec.name].source.path if spec.name in own else None}
+        for spec in specs
+    ]
 
     def render(console: Console) -> None:
         from flows.cli.tables import facts, listing
@@ -110,6 +133,7 @@ def indicators(
                     "what": one["summary"],
                     "formula": one["formula"],
                     "source": one["source"],
+                    "file": one["file"] or "built in",
                     "outputs": ", ".join(_outputs(one)),
                     "bounds": ", ".join(bounds) or "-",
                 }
@@ -220,6 +244,7 @@ def _checked(file: Path) -> dict[str, Any]:
             "errors": errors,
             "warnings": [],
             "history_dependent": [],
+            "indicators": [],
         }
     return {
         "path": str(file),
@@ -228,6 +253,10 @@ def _checked(file: Path) -> dict[str, Any]:
         "errors": [],
         "warnings": list(play.warnings),
         "history_dependent": list(history_dependent(play)),
+        "indicators": [
+            {"name": own.name, "file": own.source.path, "sha256": own.sha256}
+            for own in play.indicators
+        ],
     }
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.canonical import canonical_bytes, merkle_root, sha256_hex
 from engine.errors import ArtifactError, DeterminismViolation, HashCollision
+from engine.play.own_indicators import sources_of
 from engine.play.text import literal_text
 from tasks.artifacts.folder import RunFolder, check_file_set, open_folder
 from tasks.artifacts.manifest import (
@@ -30,6 +31,7 @@ from tasks.artifacts.manifest import (
     SEAL,
     check_folder_name,
     encode_json,
+    indicator_file,
     seal_of,
 )
 from tasks.artifacts.outputs import Outputs, first_difference
@@ -144,6 +146,8 @@ def _files(
         "result.json": encode_json({**outputs.summary, "result_hash": outputs.recorded}),
         "environment.json": encode_json(environment()),
     }
+    for source in sources_of(play.indicators):
+        files[indicator_file(source.sha256)] = source.text.encode("utf-8")
     for name, table in outputs.tables.items():
         files[file_of(name)] = encode_table(table)
     if report_html is not None:
@@ -188,6 +192,14 @@ def _manifest(
             "market": play.market,
             "params": {name: literal_text(literal) for name, literal in play.params},
             "play_hash": play.play_hash,
+            "indicators": [
+                {
+                    "name": source.name,
+                    "sha256": source.sha256,
+                    "file": indicator_file(source.sha256),
+                }
+                for source in sources_of(play.indicators)
+            ],
         },
         "play_source_sha256": play.source_sha256,
         "inputs": inputs,

@@ -11,11 +11,13 @@ import pyarrow as pa
 from engine.canonical import canonical_bytes, merkle_root, sha256_hex
 from engine.errors import ArtifactError
 from engine.play import Play, loads_play
+from engine.play.own_indicators import IndicatorSource
 from tasks.artifacts.manifest import (
     MANIFEST,
     SEAL,
     check_manifest,
     decode_json,
+    indicator_file,
     is_sha256,
     seal_of,
 )
@@ -90,14 +92,19 @@ class RunFolder:
         return loaded
 
     def play(self) -> Play:
-        """The play as run: its text with the parameters and the market it was run with.
+        """The play as run: its text with the parameters and the market it was run with, and the
+        user-defined indicators of the files that the run holds.
 
         Raises ArtifactError if this code reads another play from it than the run did.
         """
         told = self.manifest["play"]
         where = str(self.path / "play.yml")
         play = loads_play(
-            self.read("play.yml"), where, params=told["params"], market=told["market"]
+            self.read("play.yml"),
+            where,
+            params=told["params"],
+            market=told["market"],
+            indicators=[self._indicators(entry) for entry in told.get("indicators", [])],
         )
         if play.play_hash != told["play_hash"]:
             raise ArtifactError(
@@ -107,6 +114,11 @@ class RunFolder:
                 code="PLAY_CHANGED",
             )
         return play
+
+    def _indicators(self, entry: dict[str, str]) -> IndicatorSource:
+        file = indicator_file(entry["sha256"])
+        text = self.read(file).decode("utf-8")
+        return IndicatorSource(entry["name"], str(self.path / file), text)
 
     def outputs(self) -> Outputs:
         """All outputs, read back and verified."""

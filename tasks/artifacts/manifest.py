@@ -33,6 +33,11 @@ def check_folder_name(name: str) -> str:
     return name
 
 
+def indicator_file(sha256: str) -> str:
+    """What a run's folder calls the file of user-defined indicators with this hash."""
+    return f"indicators-{sha256[:16]}.py"
+
+
 def encode_json(value: Any) -> bytes:
     """Readable JSON with sorted keys; NaN has no place in it (ValueError)."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)

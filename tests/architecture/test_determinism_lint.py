@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.determinism_lint import check_folder, check_source, main
+from engine.determinism import check_source
+from tests.architecture.determinism_lint import check_folder, main
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, Instrument, load_play
+from engine.play.project import PROJECT_FILE
 from engine.position import Execution
 from tests.naive.golden import (
     GOLDEN,
@@ -24,7 +25,7 @@ from tests.naive.golden import (
 )
 
 PLAYS = Path(__file__).resolve().parents[2] / "plays"
-FILES = sorted(PLAYS.glob("*.yml"))
+FILES = sorted(f for f in PLAYS.rglob("*.yml") if f.name != PROJECT_FILE)
 
 
 def engine_lines(file: Path, market: Market) -> list[str]:

@@ -7,7 +7,7 @@ play has no rule to leave is never held here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,7 @@ from engine.play.ast import (
 from engine.play.model import Play
 from engine.timeframe import Timeframe
 from tests.naive.functions import FUNCTIONS, Column, Value
+from tests.naive.own import OWN
 
 _PANDAS = {"1w": "W-MON", "1mo": "MS"}
 _MEANS = {"hl2": "hl", "hlc3": "hlc", "ohlc4": "ohlc"}
@@ -173,12 +174,16 @@ class Evaluation:
             case At():
                 return At(self._selected(expr.expr, output, type), expr.timeframe, type)
             case Indicator():
-                return Indicator(expr.name, expr.inputs, expr.params, output, type)
+                return replace(expr, output=output, type=type)
             case Structure():
                 return Structure(expr.id, expr.name, expr.sources, expr.params, output, type)
         raise TypeError(expr)
 
     def _indicator(self, expr: Indicator, timeframe: Timeframe) -> Column:
+        if expr.user is not None:
+            columns = [self._floats(self.column(source, timeframe)) for source in expr.inputs]
+            numbers = [float(self._plain(value)) for _, value in expr.params]
+            return self._typed(OWN[expr.name](*columns, *numbers), Type.FLOAT, ())
         spec = indicators.get(expr.name)
         names = ["source"] if spec.takes_source else list(spec.inputs)
         inputs = {

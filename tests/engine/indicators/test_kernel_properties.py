@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.indicators import INDICATORS, IndicatorSpec, ParamSpec
+from engine.play import project_indicators
 from engine.play.ast import Type
 from tests.engine.indicators.driving import (
     HOUR_MS,
@@ -21,7 +23,10 @@ from tests.engine.indicators.driving import (
     shifted,
 )
 
-EVERY = pytest.mark.parametrize("spec", INDICATORS.values(), ids=INDICATORS.keys())
+CUSTOM = Path(__file__).parents[3] / "plays" / "custom"
+#: The built-in ones and those of the example project: what holds for one holds for the other.
+SPECS = {**INDICATORS, **{name: own.spec for name, own in project_indicators(CUSTOM).items()}}
+EVERY = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 PROPERTY = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -192,7 +197,7 @@ def other_values(param: ParamSpec) -> list[object]:
 
 @pytest.mark.parametrize(
     ("spec", "param"),
-    [(spec, param) for spec in INDICATORS.values() for param in spec.params],
+    [(spec, param) for spec in SPECS.values() for param in spec.params],
     ids=lambda x: x.name,
 )
 def test_m11_every_parameter_matters(spec: IndicatorSpec, param: ParamSpec) -> None:

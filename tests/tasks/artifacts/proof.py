@@ -30,9 +30,9 @@ def prepared(
     return prepare_run(Store(home, env), loads_play(runs.PLAY_TEXT), config(), since, until)
 
 
-def commit(home: Path, root: Path) -> Commit:
-    """Run over the store in ``home`` and commit under ``root``."""
-    run = prepared(home)
+def commit(home: Path, root: Path, run: PreparedRun | None = None) -> Commit:
+    """Run over the store in ``home``, or ``run``, and commit under ``root``."""
+    run = run or prepared(home)
     audit = {"snapshot_id": run.snapshot_id, "store_id": run.store_id}
     return commit_run(root, run.play, run.inputs, outputs_of(execute(run)), audit=audit)
 

@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from engine.canonical import hash_table, hash_value, merkle_root
 from engine.play import Play, loads_play
+from engine.play.own_indicators import IndicatorSource
 from tasks.artifacts import Commit, Outputs, commit_run
 from tasks.identity import SeriesFacts, run_inputs
+from tests.engine import projects
 
 T0 = 1_767_225_600_000  # 2026-01-01T00:00Z
 PLAY_TEXT = """\
@@ -32,6 +34,9 @@ rules:
 risk: { size: { qty: 0.5 }, stop: { price: leave } }
 """
 PLAY = loads_play(PLAY_TEXT, "plays/sma_cross.yml")
+OWN = loads_play(
+    projects.PLAY, indicators=[IndicatorSource("gap.py", "gap.py", projects.GAP)]
+).indicators[0]
 
 
 def table(**columns: tuple[str | None, pa.DataType, list[Any]]) -> pa.Table:
@@ -125,6 +130,7 @@ def run_tree(**changed: Any) -> dict[str, Any]:
         "series": [SeriesFacts("BTCUSDT", "kline", "1m", T0, T0 + 86_400_000, 1440, content, days)],
         "instrument": {"tick_size": "0.1", "qty_step": "0.001", "source": "bundled"},
         "generators": [{"name": "mixed", "version": 1, "seed": 7}],
+        "indicators": (OWN,),
     }
     return run_inputs(**copy.deepcopy({**facts, **changed}))
 

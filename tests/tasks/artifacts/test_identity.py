@@ -68,6 +68,7 @@ def test_the_tree_holds_every_input_the_page_names():
         "/data/generators/0/seed",
         "/code/engine_sha256",
         "/code/lock_sha256",
+        "/code/indicators/gap",
         "/versions/python",
         "/versions/numpy",
         "/versions/numba",
