@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit, types
+from numba import config, njit, types
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,6 +30,8 @@ def _widened(argument: Any) -> Any:
 def kernel(function: Function) -> Function:
     """The compiled, cached form of ``function``."""
     dispatcher = _compiled(cache=True, _nrt=False)(function)
+    if config.DISABLE_JIT:
+        return function
     resolve = dispatcher.get_call_template
 
     def with_integers(arguments: Any, keywords: Any) -> Any:
