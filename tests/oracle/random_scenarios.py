@@ -219,7 +219,7 @@ def _config(d: Draws, market: Market) -> Config:
         mark=d.pick(("series", "series", "series", "last")),
         liquidation=d.pick(("on", "on", "on", "off")),
         end=d.pick(("close", "mark")),
-        max_drawdown=d.pick((None, None, Fraction(1, 10), Fraction(1, 50))),
+        max_drawdown=d.pick((None, None, None, Fraction(1, 10), Fraction(1, 50), Fraction(1, 200))),
     )
 
 
@@ -246,7 +246,7 @@ def _command(d: Draws, market: Market, close: int, ids: int) -> Command:
     choice = d.between(0, 7)
     if choice == 7 and ids:
         return Cancel(d.between(max(1, ids - 3), ids))
-    if choice == 6:
+    if choice in (5, 6):
         return Exit(d.pick((None, Fraction(1, 2), Fraction(1, 4), Fraction(1, 100))))
     return _entry(d, market, close)
 
