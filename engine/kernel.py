@@ -4,7 +4,8 @@
 counts no references to the arrays it is handed. With a few dozen small functions a bar that
 counting, atomic, was most of the time of a careful bar. Constants, words of an ``IntEnum`` and
 narrow integers handed to a kernel by another count as int64, so that each function is compiled
-once, not once for every constant it is called with.
+once, not once for every constant it is called with. With ``NUMBA_DISABLE_JIT=1`` in the environment
+kernels stay plain Python.
 """
 
 from __future__ import annotations

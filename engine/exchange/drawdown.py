@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.exchange.book import cancel_entries
+from engine.exchange.book import cancel_entries, cancel_exits
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
 from engine.exchange.layout import Slot, State
@@ -22,8 +22,7 @@ def drawdown_passed(S, P, rows, ts):
     if S[State.SIDE] == 0:
         return True
     S[State.STATUS] = Status.DRAWDOWN_DUE
-    if S[State.EXITS_DUE] > 0:
-        return True
+    cancel_exits(S, rows, ts, Cause.DRAWDOWN)
     slot = request_exit(S, P, rows, ts, E8, Reason.DRAWDOWN, -1)
     if slot >= 0:
         # The limit is the account's own: no latency stands before it.

@@ -22,9 +22,11 @@ def _asked_lots(S, close_e8):
 
 
 @kernel
-def _exit_lots(S, close_e8):
-    """Lots an exit of a fraction of the original quantity closes."""
-    return min(_asked_lots(S, close_e8), S[State.LOTS])
+def _exit_lots(S, slot):
+    """Lots the exit in ``slot`` closes: everything held, or what it asked for at its decision."""
+    if S[slot + Slot.CLOSE_E8] == E8:
+        return S[State.LOTS]
+    return min(S[slot + Slot.LOTS], S[State.LOTS])
 
 
 @kernel
@@ -62,7 +64,7 @@ def _exit_refusal(S, P, lots, opened):
 def exit_arrives(S, P, rows, ts, slot, opened):
     """3. The exit fills at this open, taker, with slippage, split at the maximum market quantity.
     Partial exits may be refused."""
-    side, lots = S[State.SIDE], _exit_lots(S, S[slot + Slot.CLOSE_E8])
+    side, lots = S[State.SIDE], _exit_lots(S, slot)
     S[slot + Slot.REFERENCE_UNITS] = opened
     S[slot + Slot.LOTS] = lots
     refusal = _exit_refusal(S, P, lots, opened)
@@ -100,7 +102,7 @@ def balance_after_exits(S, P, ts, close, mark):
             and S[slot + Slot.KIND] == OrderKind.EXIT
             and S[slot + Slot.NEW_MS] == ts
         ):
-            lots = _exit_lots(S, S[slot + Slot.CLOSE_E8])
+            lots = _exit_lots(S, slot)
             while lots > 0:
                 piece = min(lots, P[Param.MAX_LOTS])
                 gross, fee, _ = closing_share(S, P, piece, price, P[Param.TAKER_E7])

@@ -118,7 +118,7 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
         least = min(least, low[i])
         most = max(most, high[i])
     if least <= below or most >= above:
-        least, most = S[State.LOW_UNITS], S[State.HIGH_UNITS]
+        least, most = FAR, -FAR
         for i in range(at, end):
             if low[i] <= below or high[i] >= above:
                 end = i
@@ -459,7 +459,10 @@ def step_block(
 @kernel
 def finish(S, P, rows, terminal, which, ts, mark):
     """The terminal point at ``ts``, number ``which``, into ``terminal`` (int64[4]: time, equity,
-    peak, signed lots); the identity, and the end of the last drawdown."""
+    peak, signed lots); the identity, and the end of the last drawdown. Where the data end before
+    the open at which a drawdown stop leaves, the run is stopped all the same."""
+    if S[State.STATUS] == Status.DRAWDOWN_DUE:
+        S[State.STATUS] = Status.STOPPED_DRAWDOWN
     equity = S[State.WALLET_E8] + unrealised(S, P, mark)
     mark_bar(S, equity, ts)
     note(S, rows, ts, EventKind.EQUITY, which)

@@ -9,6 +9,7 @@ from tests.oracle import events as ev
 from tests.oracle.account import Position, liquidation_units
 from tests.oracle.brackets import stop_price
 from tests.oracle.fills import (
+    cost_of,
     fill_entry,
     mismatches_leverage,
     opening_cost,
@@ -152,7 +153,8 @@ def insufficient_margin(state: State, order: EntryOrder) -> bool:
     the fill price".
 
     Choice: what takes on arrival needs its cost at the price it fills at; where the bar's volume
-    lets only a part fill, the rest needs its cost at the limit.
+    lets only a part fill, the rest, which goes on resting, needs its own cost at the limit beside
+    it: no order is accepted that would leave less than nothing free.
     """
     if not takes_on_arrival(state, order):
         return opening_cost(state, order, order.left, order.resting_price).total_e8 > (
@@ -161,9 +163,9 @@ def insufficient_margin(state: State, order: EntryOrder) -> bool:
     price = taker_price(state, order)
     now = fillable(state, order)
     needed = opening_cost(state, order, now, price).total_e8
-    if order.price is not None and order.entry.tif in ("GTC", "PostOnly") and now < order.left:
-        whole = opening_cost(state, order, order.left, order.price).total_e8
-        needed = max(needed, whole)
+    if order.price is not None and order.entry.tif == "GTC" and now < order.left:
+        rests = min(order.left - now, max(0, order.left - opposite_lots(state, order.side)))
+        needed += cost_of(state, order, rests, order.price).total_e8
     return needed > state.account.free_e8
 
 

@@ -132,7 +132,11 @@ def opposite_lots(state: State, side: int) -> int:
 
 def opening_cost(state: State, order: EntryOrder, lots: int, price: int) -> OrderCost:
     """ "the part of an order that only reduces needs no margin" """
-    opening = max(0, lots - opposite_lots(state, order.side))
+    return cost_of(state, order, max(0, lots - opposite_lots(state, order.side)), price)
+
+
+def cost_of(state: State, order: EntryOrder, opening: int, price: int) -> OrderCost:
+    """The order cost of ``opening`` lots that all open."""
     notional = opening * price * state.units.value_e8
     fee = state.scenario.config.dearer_fee
     return order_cost(order.side, notional, order.entry.leverage, fee)

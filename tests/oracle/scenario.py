@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from tests.oracle.instrument import Fixed, Instrument, ScenarioError
 from tests.oracle.numbers import E8, decimals_of
@@ -172,7 +173,7 @@ class Scenario(Fixed):
         """The open of a fill bar, which is the close of the one before."""
         return self.start_ms + bar * self.fill_ms
 
-    @property
+    @cached_property
     def decimals(self) -> int:
         """ "Prices are int32 units of 10^-k, k = the most decimals of tick, mark and index series"
 

@@ -32,6 +32,7 @@ from engine.exchange.codes import (
 from engine.exchange.exits import request_exit
 from engine.exchange.instrument import Instrument, RiskTier
 from engine.exchange.layout import (
+    ROW_WIDTH,
     EventRow,
     FillRow,
     LedgerRow,
@@ -44,7 +45,7 @@ from engine.exchange.layout import (
 )
 from engine.exchange.prices import PriceColumns
 from engine.exchange.requests import size_entry
-from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_state
+from engine.exchange.simulator import NO_VOLUME, SEGMENT_ROWS, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
 from engine.features.evaluation import ClockBlock, PositionRules
 from engine.measures import Measure
@@ -85,6 +86,9 @@ STOPS = {
     "rr": TargetKind.RR,
 }
 
+
+#: Rows handed to every exchange in turn: each writes every cell of what it reads back.
+_ROWS = np.full((len(Table), SEGMENT_ROWS, ROW_WIDTH), -7, np.int64)
 
 NO_RULES = PositionRules(
     code=np.empty((0, 5), np.int64),
@@ -155,6 +159,7 @@ class Driven:
             funding_rate_e8=np.array([whole(f.rate) for f in funding], np.int64),
             volume_lots=self._volumes(),
             state=new_state(len(self.entries) + len(scenario.decisions) + 4),
+            _rows=_ROWS,
         )
         self.exchange.open_account(whole(Fraction(scenario.config.equity)), scenario.start_ms)
         self.exchange.state[State.EVENTS] = 1
@@ -364,7 +369,7 @@ class Driven:
         for end in ends:
             self._step(at, end)
             at = end
-            if end - 1 in by_bar and self.exchange.status is Status.COMPLETED:
+            if end - 1 in by_bar and end < n and self.exchange.status is Status.COMPLETED:
                 number = self._decide(by_bar[end - 1], entries, number)
         self.exchange.finish(scenario.open_ms(n), close=scenario.config.end == "close")
         return self._events()
@@ -386,10 +391,13 @@ class Driven:
 
     def _events(self) -> list[Any]:
         exchange = self.exchange
-        rows = exchange.rows(Table.EVENTS)
-        self._fills = exchange.rows(Table.FILLS)
-        self._ledger = exchange.rows(Table.LEDGER)
-        self._trades = exchange.rows(Table.TRADES)
+        rows = exchange.rows(Table.EVENTS).tolist()
+        self._fills = exchange.rows(Table.FILLS).tolist()
+        self._ledger = exchange.rows(Table.LEDGER).tolist()
+        self._trades = exchange.rows(Table.TRADES).tolist()
+        self._closing = {
+            row[LedgerRow.FILL_ID] for row in self._ledger if row[LedgerRow.KIND] == LedgerKind.PNL
+        }
         curve = exchange.curve().columns((1, 1))
         self._equities, self._lots = curve.equity_e8.tolist(), curve.position_lots.tolist()
         self._wallet = whole(Fraction(self.scenario.config.equity))
@@ -446,13 +454,14 @@ class Driven:
             if row[EventRow.STATE] == OrderState.CANCELLED:
                 lots, cause = 0, "scaled_down" if cause == "reduced" else "position_closed"
             limit = None if kind is OrderKind.STOP else limit
-        if kind is OrderKind.EXIT and row[EventRow.STATE] == OrderState.CANCELLED:
-            cause = "position_closed"
-            # A full exit asks for what is left, which is nothing by then.
-            lots = 0 if int(row[EventRow.ID]) in self._full else lots
         order = int(row[EventRow.ID])
         if order not in self._names:
             self._names[order] = "drawdown"
+            self._full.add(order)
+        if kind is OrderKind.EXIT and row[EventRow.STATE] == OrderState.CANCELLED:
+            cause = "drawdown" if cause == "drawdown" else "position_closed"
+            # A full exit asks for what is left, which is nothing by then.
+            lots = 0 if order in self._full else lots
         if self._names[order] == "drawdown" and row[EventRow.STATE] == OrderState.NEW:
             lots = 0
         return ev.Order(
@@ -462,10 +471,7 @@ class Driven:
 
     def _fill(self, which: int) -> ev.Fill:
         row = self._fills[which]
-        closes = any(
-            ledger[LedgerRow.KIND] == LedgerKind.PNL
-            for ledger in self._ledger[self._ledger[:, LedgerRow.FILL_ID] == which]
-        )
+        closes = which in self._closing
         return ev.Fill(
             int(row[FillRow.TS_MS]), self._names[int(row[FillRow.ORDER_ID])],
             "buy" if row[FillRow.SIDE] > 0 else "sell", "close" if closes else "open",

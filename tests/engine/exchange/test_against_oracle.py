@@ -1,18 +1,20 @@
 """The compiled exchange against the oracle, an exchange in plain Python written from the
-requirement page alone: the same scenarios, and every event the same, value for value."""
+requirement page alone: the same scenarios, and every event the same, value for value.
+
+One scenario per seed; ``python -m tests.oracle --cases 1000000`` goes on where these tests end.
+"""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from engine.errors import InstrumentError
 from engine.exchange.instrument import MAX_UNITS
 from tests.engine.exchange.driving import Driven
-from tests.oracle import events as ev
-from tests.oracle.compare import first_difference
-from tests.oracle.exchange import run
+from tests.oracle.comparing import difference, first_found, report
 from tests.oracle.golden import Case, load_cases, mismatches
+from tests.oracle.random_scenarios import seeded
 from tests.oracle.scenario import Scenario
 from tests.oracle.strategies import scenarios
 
@@ -20,30 +22,32 @@ CASES = load_cases()
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
 
-def agree(scenario: Scenario) -> None:
-    told = run(scenario)
-    # An order of no lots at all is refused here, for want of a quantity.
-    assume(not any(isinstance(e, ev.Order) and e.lots == 0 and e.order.isdigit() for e in told))
-    difference = first_difference(told, Driven(scenario).run())
-    assert not difference, difference
+def agree_from(first: int, count: int) -> None:
+    found = first_found(first, count)
+    assert not found, report(found)
 
 
-@given(scenarios())
-@settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
-def test_both_exchanges_tell_the_same(scenario: Scenario) -> None:
-    agree(scenario)
+@pytest.mark.parametrize("first", range(0, 2_000, 500))
+def test_both_exchanges_tell_the_same(first: int) -> None:
+    agree_from(first, 500)
 
 
 @pytest.mark.full
-@given(scenarios(max_bars=20))
-@settings(max_examples=20_000, deadline=None, suppress_health_check=SLOW)
-def test_both_exchanges_tell_the_same_at_length(scenario: Scenario) -> None:
-    agree(scenario)
+@pytest.mark.parametrize("first", range(2_000, 20_000, 1_000))
+def test_both_exchanges_tell_the_same_of_20_000(first: int) -> None:
+    agree_from(first, 1_000)
 
 
-@given(scenarios())
+@given(scenarios(max_bars=16))
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
-def test_the_exchange_does_not_depend_on_how_bars_are_cut(scenario: Scenario) -> None:
+def test_both_exchanges_tell_the_same_of_what_hypothesis_draws(scenario: Scenario) -> None:
+    found = difference(scenario)
+    assert not found, found
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_exchange_does_not_depend_on_how_bars_are_cut(seed: int) -> None:
+    scenario = seeded(seed)
     whole = Driven(scenario)
     told = whole.run()
     for block in (1, 3):

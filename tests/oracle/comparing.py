@@ -1,0 +1,91 @@
+"""The compiled exchange held against the oracle over scenarios by the thousand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from engine.errors import LockstepError
+from tests.engine.exchange.driving import Driven
+from tests.oracle.compare import first_difference
+from tests.oracle.exchange import run
+from tests.oracle.minimal import minimal
+from tests.oracle.random_scenarios import seeded
+from tests.oracle.scenario import Scenario
+from tests.oracle.writing import text_of
+
+#: Cases handed to a process at a time.
+CHUNK = 250
+#: What an exchange that is wrong can raise on its way.
+_RAISED = (LockstepError, ArithmeticError, LookupError, AssertionError, ValueError)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first seed at which the exchanges differ, and in what."""
+
+    seed: int
+    difference: str
+
+
+def difference(scenario: Scenario) -> str:
+    """Where the exchanges first differ, empty if nowhere; an error of the compiled one counts."""
+    expected = run(scenario)
+    try:
+        actual = Driven(scenario).run()
+    except _RAISED as error:
+        return f"Error: {type(error).__name__}: {error}"
+    return first_difference(expected, actual)
+
+
+def first_found(first: int, count: int) -> Found | None:
+    """The first of ``count`` seeds from ``first`` on at which the exchanges differ."""
+    for seed in range(first, first + count):
+        text = difference(seeded(seed))
+        if text:
+            return Found(seed, text)
+    return None
+
+
+def compared(first: int, count: int, jobs: int) -> Iterator[tuple[int, Found | None]]:
+    """Compare in ``jobs`` processes; after each chunk, in order, how many cases are done and what
+    was found, with which it ends."""
+    starts = range(first, first + count, CHUNK)
+    sizes = [min(CHUNK, first + count - start) for start in starts]
+    if jobs == 1:
+        yield from _until_found(sizes, map(first_found, starts, sizes))
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        try:
+            yield from _until_found(sizes, pool.map(first_found, starts, sizes))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _until_found(
+    sizes: list[int], results: Iterator[Found | None]
+) -> Iterator[tuple[int, Found | None]]:
+    done = 0
+    for size, found in zip(sizes, results, strict=True):
+        done += size
+        yield done, found
+        if found:
+            return
+
+
+def report(found: Found) -> str:
+    """The seed, the difference, and the smallest scenario with it as the text of a golden case."""
+    kind = _kind(found.difference)
+    small = minimal(seeded(found.seed), lambda made: _kind(difference(made)) == kind)
+    return (
+        f"seed {found.seed}: {found.difference}\n\n"
+        f"The same in small, as a golden case:\n\n"
+        f"{text_of(small, f'seed_{found.seed}')}\n{difference(small)}"
+    )
+
+
+def _kind(text: str) -> str:
+    """What differs, whichever row it is: a smaller scenario must not show something else."""
+    return re.sub(r"\d+ ", "", text.split("\n", 1)[0])
