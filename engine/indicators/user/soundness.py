@@ -26,8 +26,8 @@ UNSOUND = "INDICATOR_UNSOUND"
 
 #: Bars beyond readiness that are computed; bars that the later start leaves out.
 _BARS, _SKIPPED = 320, 37
-#: Most bars of readiness and warm-up, and most cells of state.
-_MOST_BARS, _MOST_CELLS = 200_000, 1 << 24
+#: Most bars of readiness and of warm-up, and most cells of state.
+_MOST_BARS, _MOST_WARM, _MOST_CELLS = 200_000, 500_000, 1 << 24
 #: Bars of foreign values around what a kernel is given, and cells around its state.
 _MARGIN, _GUARD = 3, 1024
 _FOREIGN = 7.0e7
@@ -57,7 +57,7 @@ class _Proof:
         self._cells = self._bounded("state_size", self._spec.state_size(params), _MOST_CELLS)
         self._first = self._bounded("first_valid", self._spec.first_valid(params), _MOST_BARS)
         self._warm = self._bounded(
-            "warmup_bars", self._spec.warmup_bars(params, _WEIGHT), _MOST_BARS * 20
+            "warmup_bars", self._spec.warmup_bars(params, _WEIGHT), _MOST_WARM
         )
 
     def run(self) -> None:
@@ -152,7 +152,7 @@ class _Proof:
         if spec.depends_on_history(params):
             return
         warm = max(self._warm, spec.warmup_ms(params) // _HOUR_MS + 1)
-        warm = self._bounded("warmup", warm, _MOST_BARS * 20)
+        warm = self._bounded("warmup", warm, _MOST_WARM)
         finite = spec.warmup_bars(params, 1e-3) == spec.warmup_bars(params, 1e-12)
         columns = made_up_bars(_SKIPPED + warm + _BARS)
         late = {name: column[_SKIPPED:] for name, column in columns.items()}
