@@ -139,7 +139,7 @@ def _facts_refusal(S, P, slot, closing, opening, reference, mark):
     leverage = P[term + Term.LEVERAGE_E2]
     if leverage > P[Param.MAX_LEVERAGE_E2]:
         return Refusal.LEVERAGE_ABOVE_MAX
-    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+    if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         return Refusal.LEVERAGE_MISMATCH
     if opening > 0 and _above_tier(S, P, side, opening, leverage, mark):
         return Refusal.TIER_LIMIT
@@ -252,7 +252,7 @@ def _available(S, P, slot):
 @kernel
 def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
     """Fill what the bar's volume lets of the entry at ``price``: the part that closes first, then
-    the part that opens. Leverage and margin are checked again."""
+    the part that opens. Leverage and margin are checked again, of what fills."""
     side, order = S[slot + Slot.SIDE], S[slot + Slot.ID]
     left = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
     lots = _available(S, P, slot)
@@ -263,7 +263,7 @@ def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
     opening = lots - closing
     leverage = P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2]
     refusal = Refusal.NONE
-    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+    if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         refusal = Refusal.LEVERAGE_MISMATCH
     elif _lacks_margin(S, P, slot, opening, price):
         refusal = Refusal.INSUFFICIENT_MARGIN
