@@ -139,7 +139,7 @@ def _facts_refusal(S, P, slot, closing, opening, reference, mark):
     leverage = P[term + Term.LEVERAGE_E2]
     if leverage > P[Param.MAX_LEVERAGE_E2]:
         return Refusal.LEVERAGE_ABOVE_MAX
-    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+    if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         return Refusal.LEVERAGE_MISMATCH
     if opening > 0 and _above_tier(S, P, side, opening, leverage, mark):
         return Refusal.TIER_LIMIT
