@@ -1,12 +1,13 @@
 """Features: what a play computes, from its typed syntax tree to columns of values.
 
-``plan.py`` compiles a play into nodes and the warm-up plan; ``program.py`` is the compiled
-evaluator of expressions; ``aggregate.py`` and ``tracks.py`` hold the columns of each timeframe;
-``evaluation.py`` carries the plan out, block by block. Imports indicators, the play's model and
-time, nothing of the exchange.
+``compiler.py`` makes of a play a plan (``plan.py``): nodes and warm-up; ``program.py`` is the
+compiled evaluator of expressions; ``aggregate.py`` and ``tracks.py`` hold the columns of each
+timeframe; ``evaluation.py`` carries the plan out, block by block, ``shared.py`` several plans at
+once. Imports indicators, the play's model and time, nothing of the exchange.
 """
 
+from engine.features.compiler import compile_features
 from engine.features.evaluation import CAPACITY, ClockBlock, Features
-from engine.features.plan import FeaturePlan, WarmupPlan, compile_features
+from engine.features.plan import FeaturePlan, WarmupPlan
 
 __all__ = ["CAPACITY", "ClockBlock", "FeaturePlan", "Features", "WarmupPlan", "compile_features"]
