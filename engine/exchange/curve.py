@@ -67,13 +67,15 @@ class EquityCurve:
         """Written out; ``lot``: base units of one lot as a fraction."""
         closes = self._times()
         n = len(closes) + 1
+        # One piece of memory: the system gives it in large pages, and takes it back at once.
+        cells = np.empty((6, n))
         found = EquityColumns(
-            ts_ms=np.empty(n, np.int64),
-            equity_usdt=np.empty(n),
-            equity_e8=np.empty(n, np.int64),
-            drawdown_pct=np.empty(n),
-            position_qty=np.empty(n),
-            position_lots=np.empty(n, np.int64),
+            ts_ms=cells[0].view(np.int64),
+            equity_usdt=cells[1],
+            equity_e8=cells[2].view(np.int64),
+            drawdown_pct=cells[3],
+            position_qty=cells[4],
+            position_lots=cells[5].view(np.int64),
         )
         found.ts_ms[:-1] = closes
         found.ts_ms[-1] = self.terminal[0]
@@ -131,7 +133,7 @@ def _write(
                 while to < n and clock_bars[to] < end:
                     to += 1
             money, below = fixed / 1e8, 100.0 * (peak - fixed) / peak
-            for j in range(k, to):
+            for j in range(np.uint64(k), np.uint64(to)):
                 usdt[j] = money
                 e8[j] = fixed
                 drawdown[j] = below
@@ -139,10 +141,23 @@ def _write(
                 lots[j] = held
             k = to
             continue
+        if every:
+            out = np.uint64(k)
+            for i in range(np.uint64(first), np.uint64(end)):
+                equity = fixed + per_unit * np.int64(mark[i])
+                peak = max(peak, equity)
+                usdt[out] = equity / 1e8
+                e8[out] = equity
+                drawdown[out] = 100.0 * (peak - equity) / peak
+                qty[out] = size
+                lots[out] = held
+                out += np.uint64(1)
+            k += end - first
+            continue
         for i in range(first, end):
             equity = fixed + per_unit * mark[i]
             peak = max(peak, equity)
-            if every or (k < n and clock_bars[k] == i):
+            if k < n and clock_bars[k] == i:
                 usdt[k] = equity / 1e8
                 e8[k] = equity
                 drawdown[k] = 100.0 * (peak - equity) / peak

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.exchange.codes import EventKind
 from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
@@ -112,7 +114,7 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j,
     per_unit = side * S[State.LOTS] * P[Param.VALUE_E8]
     fixed = S[State.WALLET_E8] - side * S[State.COST_E8]
     least, most = mark[at], mark[at]
-    for i in range(at, end):
+    for i in range(np.uint64(at), np.uint64(end)):
         least = min(least, mark[i])
         most = max(most, mark[i])
     best, worst = (most, least) if side > 0 else (least, most)

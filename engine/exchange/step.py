@@ -35,8 +35,11 @@ from engine.kernel import kernel
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
 
+# Loops over whole windows count without a sign: an index that might be negative keeps the compiler
+# from looking at many bars at once.
+
 #: Bars looked at before the other conditions of a stretch are looked at again.
-WINDOW = 64
+WINDOW = 128
 #: Rows one bar can write to one table beside the pieces of split exits: a month's bar holds 744
 #: hourly funding events.
 ROWS_PER_BAR = 800
@@ -88,8 +91,8 @@ def _first_true(truth, kind, other, at, end):
     while at < end:
         to = min(at + WINDOW, end)
         some = np.uint8(0)
-        for j in range(at, to):
-            some |= (truth[kind, j] | truth[other, j]) & np.uint8(2)
+        for j in range(np.uint64(at), np.uint64(to)):
+            some |= (truth[np.uint64(kind), j] | truth[np.uint64(other), j]) & np.uint8(2)
         if some:
             for j in range(at, to):
                 if truth[kind, j] == 2 or truth[other, j] == 2:
@@ -114,7 +117,7 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
         return at
     below, above = S[State.BELOW_UNITS], S[State.ABOVE_UNITS]
     least, most = low[at], high[at]
-    for i in range(at, end):
+    for i in range(np.uint64(at), np.uint64(end)):
         least = min(least, low[i])
         most = max(most, high[i])
     if least <= below or most >= above:
@@ -149,7 +152,7 @@ def _until_tighter(S, P, high, low, base_index, at, end, j):
 @kernel
 def _first_beyond(high, low, below, above, at, end):
     least, most = low[at], high[at]
-    for i in range(at, end):
+    for i in range(np.uint64(at), np.uint64(end)):
         least = min(least, low[i])
         most = max(most, high[i])
     if least > below and most < above:
