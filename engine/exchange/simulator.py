@@ -198,7 +198,12 @@ class SimulatedExchange:
 
     def rows(self, table: Table) -> Int64:
         """Every row written to ``table``, int64[rows, WIDTHS[table]]."""
-        return np.concatenate([*self.segments[table], self._segment(table)])
+        self._take_rows()
+        parts = self.segments[table]
+        if len(parts) != 1:
+            # In the place of its parts, so that rows are not held twice.
+            parts[:] = [np.concatenate([np.empty((0, WIDTHS[table]), np.int64), *parts])]
+        return parts[0]
 
     def drain(self) -> tuple[Int64, Int64]:
         """Fills and orders written since the last time. The exchange keeps no rows but trades and
