@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from engine.errors import LockstepError
 from tests.engine.exchange.driving import Driven
 from tests.oracle.compare import first_difference
+from tests.oracle.events import Event
 from tests.oracle.exchange import run
 from tests.oracle.minimal import minimal
 from tests.oracle.random_scenarios import seeded
@@ -30,9 +31,10 @@ class Found:
     difference: str
 
 
-def difference(scenario: Scenario) -> str:
-    """Where the exchanges first differ, empty if nowhere; an error of the compiled one counts."""
-    expected = run(scenario)
+def difference(scenario: Scenario, expected: Sequence[Event] | None = None) -> str:
+    """Where the exchanges first differ, empty if nowhere; an error of the compiled one counts.
+    ``expected`` is what the oracle tells, where that is known."""
+    expected = run(scenario) if expected is None else expected
     try:
         actual = Driven(scenario).run()
     except _RAISED as error:

@@ -8,27 +8,38 @@ The copy runs as plain Python: compiling it would take longer than the few cases
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import numba
+import numpy
 from rich.console import Console
 from rich.progress import track
+
+from tests.oracle.events import Event
+from tests.oracle.exchange import run
+from tests.oracle.random_scenarios import seeded
+from tests.oracle.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIST = Path(__file__).with_name("mutations.toml")
 CASES = 20_000
-#: One process; numpy warns where plain Python would overflow, which compiled kernels do silently.
-_COMMAND = ("-W", "ignore::RuntimeWarning", "-m", "tests.oracle", "--terse", "--jobs", "1")
+#: How many scenarios are drawn and told by the oracle once, for all mutations.
+KNOWN = 500
+#: Modules that import the exchange: imported anew beside each copy.
+_COMPARISON = ("tests.oracle.comparing", "tests.engine.exchange.driving")
+
+_known: list[tuple[Scenario, list[Event]]] = []
 
 
 @dataclass(frozen=True)
@@ -61,31 +72,50 @@ def mutations() -> list[Mutation]:
     return [Mutation(**row) for row in tomllib.loads(LIST.read_text())["mutation"]]
 
 
-def tried(mutation: Mutation | None, cases: int) -> Outcome:
-    """Hold a copy of the exchange against the oracle, mutated or, with None, as it is."""
+def known() -> list[tuple[Scenario, list[Event]]]:
+    """The first scenarios with what the oracle tells of them, most of what mutations need."""
+    return [(scenario, run(scenario)) for scenario in map(seeded, range(KNOWN))]
+
+
+def tried(mutation: Mutation, cases: int) -> Outcome:
+    """Hold a copy of the exchange with a mutation against the oracle, in a process of its own."""
+    (outcome,) = all_tried([mutation], cases, 1)
+    return outcome
+
+
+def all_tried(chosen: Sequence[Mutation], cases: int, jobs: int) -> Iterator[Outcome]:
+    """As :func:`tried`, one after the other, ``jobs`` at a time."""
+    global _known
+    _known = _known or known()
+    with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap(partial(_in_copy, cases=cases), chosen)
+
+
+def _in_copy(mutation: Mutation, cases: int) -> Outcome:
+    """In a fresh process: import the copy as plain Python and compare until a case differs."""
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    numba.config.reload_config()  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "engine"
         shutil.copytree(ROOT / "engine", copy, ignore=shutil.ignore_patterns("__pycache__"))
-        if mutation is not None:
+        if mutation.file:
             file = copy / mutation.file
             file.write_text(mutation.applied_to(file.read_text()))
-        ran = subprocess.run(
-            [sys.executable, *_COMMAND, "--cases", str(cases)],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": f"{folder}:{ROOT}", "NUMBA_DISABLE_JIT": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    found = re.match(r"seed (\d+): (.*)", ran.stdout)
-    if found:
-        return Outcome(mutation or _NONE, int(found[1]) + 1, found[2])
-    if ran.returncode or "every event the same" not in ran.stdout:
-        raise RuntimeError(f"{mutation}: {ran.stdout}\n{ran.stderr}")
-    return Outcome(mutation or _NONE, 0, "")
-
-
-_NONE = Mutation("no mutation", "", "", "")
+        for name in [name for name in sys.modules if name.split(".")[0] == "engine"]:
+            del sys.modules[name]
+        for name in _COMPARISON:
+            sys.modules.pop(name, None)
+        sys.path.insert(0, folder)
+        comparing = importlib.import_module("tests.oracle.comparing")
+        assert Path(sys.modules["engine"].__file__ or "").is_relative_to(folder)
+        # Numpy warns where compiled kernels overflow silently.
+        numpy.seterr(over="ignore")
+        for seed in range(cases):
+            scenario, expected = _known[seed] if seed < KNOWN else (seeded(seed), None)
+            text = comparing.difference(scenario, expected)
+            if text:
+                return Outcome(mutation, seed + 1, text.split("\n")[0])
+    return Outcome(mutation, 0, "")
 
 
 def page(outcomes: Sequence[Outcome], cases: int) -> str:
@@ -113,9 +143,11 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="rewrite the table of this page")
     asked = parser.parse_args()
     chosen = [mutation for mutation in mutations() if asked.only in mutation.rule]
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        results = pool.map(partial(tried, cases=asked.cases), chosen)
-        outcomes = list(track(results, total=len(chosen), console=Console(stderr=True)))
+    console, outcomes = Console(stderr=True), []
+    results = all_tried(chosen, asked.cases, asked.jobs)
+    for outcome in track(results, total=len(chosen), console=console):
+        outcomes.append(outcome)
+        console.print(f"{outcome.cases or 'survives':>8}  {outcome.mutation.rule}")
     table = page(outcomes, asked.cases)
     print(table)  # noqa: T201
     if asked.page:

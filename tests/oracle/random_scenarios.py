@@ -10,9 +10,10 @@ arrival: refusals are part of what two exchanges must agree on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil, floor
 from random import Random
 from typing import Protocol, TypeVar
 
@@ -110,7 +111,8 @@ def scenario(d: Draws, max_bars: int = 12) -> Scenario:
     )
     clock = d.pick((1, 1, 2, 3))
     count = max(2, d.between(2, max_bars) // clock * clock)
-    bars, closes = _bars(d, Decimal(tick), Decimal(lot), market, count)
+    facts = _instrument(d, Decimal(tick), Decimal(lot), market)
+    bars, closes = _bars(d, facts, market, count, clock)
     ids = 0
     decisions = []
     for bar in range(clock - 1, count - 1, clock):
@@ -128,7 +130,7 @@ def scenario(d: Draws, max_bars: int = 12) -> Scenario:
         for _ in range(d.pick((0, 1, 2, 4)))
     }
     return Scenario(
-        instrument=_instrument(d, Decimal(tick), Decimal(lot), market),
+        instrument=facts,
         bars=bars,
         config=_config(d, market),
         decisions=tuple(decisions),
@@ -150,31 +152,33 @@ def _instrument(d: Draws, tick: Decimal, lot: Decimal, market: Market) -> Instru
         max_market_qty=d.pick((None, None, None, lot * 50, lot * 7)),
         min_notional=Decimal(d.pick((0, 0, 0, 1, 5))),
         max_leverage=Fraction(d.pick((100, 50, market.leverage))),
-        tiers=_tiers(d, max(1, int(market.lot_notional * market.size * 4))),
+        tiers=_tiers(d, market),
     )
 
 
-def _tiers(d: Draws, notional: int) -> tuple[Tier, ...]:
-    """One to three tiers whose deductions are continuous, in steps of ``notional``."""
+def _tiers(d: Draws, market: Market) -> tuple[Tier, ...]:
+    """One to three tiers whose deductions are continuous; caps are what some sizes are worth at the
+    usual price, highest leverages the scenario's own and others."""
     made: list[Tier] = []
     cap, rate, deduction, leverage = Fraction(0), Fraction(0), Fraction(0), 100
     for _ in range(d.between(1, 3)):
-        higher = rate + _bps(d, 20, 300)
+        higher = rate + Fraction(d.pick((100, 50, 200, 250)), 10_000)
         deduction += cap * (higher - rate)
-        cap += d.between(1, 20) * notional
+        cap += market.size * d.pick((2, 1, 3, 8, 20)) * market.lot_notional
         rate = higher
         made.append(Tier(_decimal(cap), rate, _decimal(deduction), Fraction(leverage)))
-        leverage = max(1, leverage // d.pick((1, 2, 5, 10)))
+        leverage = min(leverage, d.pick((100, market.leverage, 50, 2)))
     return tuple(made)
 
 
 def _bars(
-    d: Draws, tick: Decimal, lot: Decimal, market: Market, count: int
+    d: Draws, facts: Instrument, market: Market, count: int, clock: int
 ) -> tuple[tuple[Bar, ...], list[int]]:
     """Bars with gaps between and around them, and their closes in ticks. Mark and index follow the
     last price or wander about it, the mark on steps of a tenth of a tick in some scenarios."""
     made: list[Bar] = []
     closes: list[int] = []
+    tick, lot = facts.tick_size, facts.qty_step
     at, near = market.usual, market.near
     finer = d.pick((1, 1, 10))
     apart = d.pick((1, 2, 0))
@@ -186,10 +190,32 @@ def _bars(
         if apart and d.between(0, 1):
             mark = _series(d, opened * finer, tick / finer, near * finer // apart, gap * finer)[1]
             index = _series(d, opened, tick, near // apart, gap)[1]
-        made.append(Bar(last, mark, index, lot * d.between(0, volumes)))
+        volume = d.between(0, volumes) if d.between(0, 4) else 0
+        made.append(Bar(last, mark, index, lot * volume))
         at = int(last[3] / tick)
         closes.append(at)
+    if count > clock + 1 and not d.between(0, 2):
+        place = d.between(clock + 1, count - 1)
+        made[place] = _aimed(d, made[place], made[clock].last[0], facts, market, finer)
+        closes[place] = int(made[place].last[3] / tick)
     return tuple(made), closes
+
+
+def _aimed(
+    d: Draws, bar: Bar, entry: Decimal, facts: Instrument, market: Market, finer: int
+) -> Bar:
+    """The bar with its mark opening just where a position from ``entry`` is liquidated, or with its
+    last price at the bankruptcy price or a little beyond."""
+    side = d.pick((LONG, SHORT))
+    bankrupt = Fraction(entry) * (1 - Fraction(side, market.leverage))
+    if d.between(0, 1):
+        unit = facts.tick_size / finer
+        exact = bankrupt / (1 - side * facts.tiers[0].rate) / Fraction(unit)
+        level = max(1, floor(exact) if side == LONG else ceil(exact)) * unit
+        return replace(bar, mark=(level, level, level, level))
+    beyond = bankrupt * (1 - side * _bps(d, 0, 6)) / Fraction(facts.tick_size)
+    level = max(1, round(beyond)) * facts.tick_size
+    return replace(bar, last=(level, level, level, level))
 
 
 def _series(d: Draws, start: int, unit: Decimal, near: int, gap: int) -> tuple[int, OHLC]:
@@ -205,11 +231,11 @@ def _config(d: Draws, market: Market) -> Config:
     """A run config; equity from too little to plenty."""
     notional = market.lot_notional * market.size
     return Config(
-        equity=_decimal(notional * d.pick((20, 2, 200)) * d.between(90, 110) / 100),
+        equity=_decimal(notional * d.pick((20, 2, 1, 200)) * d.between(90, 110) / 100),
         taker=_bps(d, 0, 10),
         maker=_bps(d, 0, 12),
-        slippage=_bps(d, 0, 30),
-        slippage_stop=_bps(d, 0, 30),
+        slippage=d.pick((0, 1)) * _bps(d, 0, 30),
+        slippage_stop=d.pick((0, 1)) * _bps(d, 0, 30),
         latency_ms=d.pick((0, 0, 0, 0, 1, FILL_MS - 1, FILL_MS, 90_000)),
         fill=d.pick(("through", "touch")),
         path=d.pick(("pessimistic", "ohlc")),
@@ -293,7 +319,7 @@ def _size(d: Draws, market: Market, has_stop: bool) -> tuple[str, Fraction]:
     if kind == "risk" and has_stop:
         return kind, Fraction(d.between(1, 20), 100)
     if kind == "margin":
-        return kind, Fraction(d.between(1, 100), 100)
+        return kind, Fraction(d.pick((d.between(1, 100), 100)), 100)
     if kind == "notional":
         return kind, market.lot_notional * d.between(0, market.size * 2)
     lots = d.pick((market.size, market.size, market.size * 2, market.size // 2, None))
@@ -360,7 +386,7 @@ def _break_even(d: Draws, market: Market, has_stop: bool) -> BreakEven | None:
 
 
 def _trail(d: Draws, market: Market, has_stop: bool) -> Trail | None:
-    if d.between(0, 3) < 3:
+    if d.between(0, 2) < 2:
         return None
     kind = d.pick(("price", "points", "atr"))
     if kind == "points":

@@ -37,7 +37,7 @@ def test_one_is_caught() -> None:
 
 
 def test_the_exchange_as_it_is_is_not() -> None:
-    assert tried(None, 40).cases == 0
+    assert tried(Mutation("as it is", "", "", ""), 100).cases == 0
 
 
 def test_the_page_shows_the_list() -> None:
