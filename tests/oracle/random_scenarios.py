@@ -194,28 +194,33 @@ def _bars(
         made.append(Bar(last, mark, index, lot * volume))
         at = int(last[3] / tick)
         closes.append(at)
-    if count > clock + 1 and not d.between(0, 2):
+    if count > clock + 1 and d.between(0, 1):
         place = d.between(clock + 1, count - 1)
-        made[place] = _aimed(d, made[place], made[clock].last[0], facts, market, finer)
+        made[clock], made[place] = _aimed(d, made[clock], made[place], facts, market, finer)
         closes[place] = int(made[place].last[3] / tick)
     return tuple(made), closes
 
 
 def _aimed(
-    d: Draws, bar: Bar, entry: Decimal, facts: Instrument, market: Market, finer: int
-) -> Bar:
-    """The bar with its mark opening just where a position from ``entry`` is liquidated, or with its
-    last price at the bankruptcy price or a little beyond."""
-    side = d.pick((LONG, SHORT))
-    bankrupt = Fraction(entry) * (1 - Fraction(side, market.leverage))
+    d: Draws, entry: Bar, later: Bar, facts: Instrument, market: Market, finer: int
+) -> tuple[Bar, Bar]:
+    """Two bars: the later one's mark opens where a position from the first's open is liquidated,
+    to the unit, or its last price lies at the bankruptcy price or a little beyond."""
+    side, tick = d.pick((LONG, SHORT)), facts.tick_size
+    o, h, low, c = entry.last
+    bankrupt = 1 - Fraction(side, market.leverage)
     if d.between(0, 1):
-        unit = facts.tick_size / finer
-        exact = bankrupt / (1 - side * facts.tiers[0].rate) / Fraction(unit)
-        level = max(1, floor(exact) if side == LONG else ceil(exact)) * unit
-        return replace(bar, mark=(level, level, level, level))
-    beyond = bankrupt * (1 - side * _bps(d, 0, 6)) / Fraction(facts.tick_size)
-    level = max(1, round(beyond)) * facts.tick_size
-    return replace(bar, last=(level, level, level, level))
+        beyond = Fraction(o) * bankrupt * (1 - side * _bps(d, 0, 6)) / Fraction(tick)
+        level = max(1, round(beyond)) * tick
+        return entry, replace(later, last=(level, level, level, level))
+    falls = bankrupt / (1 - side * facts.tiers[0].rate)
+    if d.between(0, 1):
+        # Margin and maintenance are equal at a whole unit.
+        o = max(1, round(o / tick / falls.denominator)) * falls.denominator * tick
+        entry = replace(entry, last=(o, max(o, h), min(o, low), c))
+    exact = Fraction(o) * falls * finer / Fraction(tick)
+    level = max(1, floor(exact) if side == LONG else ceil(exact)) * tick / finer
+    return entry, replace(later, mark=(level, level, level, level))
 
 
 def _series(d: Draws, start: int, unit: Decimal, near: int, gap: int) -> tuple[int, OHLC]:
