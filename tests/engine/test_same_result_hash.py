@@ -50,7 +50,7 @@ def in_a_process(
         env={**os.environ, **setting, "NUMBA_CACHE_DIR": str(cache)},
         capture_output=True,
         text=True,
-        timeout=1700,
+        timeout=3000,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def test_same_result_of_every_play_however_bars_are_cut(play: str, block_bars: i
 
 
 @pytest.mark.full
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_same_results_on_the_plainest_processor(tmp_path: Path) -> None:
     """Every kernel compiled anew for a processor without vector extensions beyond SSE2."""
     first, found = in_a_process(PLAINEST, tmp_path, ALL, WHOLE, 4_096)
