@@ -112,7 +112,7 @@ def scenario(d: Draws, max_bars: int = 12) -> Scenario:
     clock = d.pick((1, 1, 2, 3))
     count = max(2, d.between(2, max_bars) // clock * clock)
     facts = _instrument(d, Decimal(tick), Decimal(lot), market)
-    bars, closes = _bars(d, facts, market, count, clock)
+    bars, closes, aimed = _bars(d, facts, market, count, clock)
     ids = 0
     decisions = []
     for bar in range(clock - 1, count - 1, clock):
@@ -121,6 +121,8 @@ def scenario(d: Draws, max_bars: int = 12) -> Scenario:
             _command(d, market, closes[bar], ids)
             for _ in range(d.pick((1, 2, 3) if bar < clock else (0, 1, 0, 2, 3)))
         )
+        if bar + 1 == aimed and d.between(0, 1):
+            told = (Exit(), *told)
         ids += sum(not isinstance(command, Cancel) for command in told)
         if told:
             decisions.append(Decision(bar, told))
@@ -173,8 +175,9 @@ def _tiers(d: Draws, market: Market) -> tuple[Tier, ...]:
 
 def _bars(
     d: Draws, facts: Instrument, market: Market, count: int, clock: int
-) -> tuple[tuple[Bar, ...], list[int]]:
-    """Bars with gaps between and around them, and their closes in ticks. Mark and index follow the
+) -> tuple[tuple[Bar, ...], list[int], int]:
+    """Bars with gaps between and around them, their closes in ticks, and which bar was aimed (see
+    :func:`_aimed`), 0 for none. Mark and index follow the
     last price or wander about it, the mark on steps of a tenth of a tick in some scenarios."""
     made: list[Bar] = []
     closes: list[int] = []
@@ -194,11 +197,12 @@ def _bars(
         made.append(Bar(last, mark, index, lot * volume))
         at = int(last[3] / tick)
         closes.append(at)
+    place = 0
     if count > clock + 1 and d.between(0, 1):
         place = d.between(clock + 1, count - 1)
         made[clock], made[place] = _aimed(d, made[clock], made[place], facts, market, finer)
         closes[place] = int(made[place].last[3] / tick)
-    return tuple(made), closes
+    return tuple(made), closes, place
 
 
 def _aimed(
@@ -241,7 +245,7 @@ def _config(d: Draws, market: Market) -> Config:
         maker=_bps(d, 0, 12),
         slippage=d.pick((0, 1)) * _bps(d, 0, 30),
         slippage_stop=d.pick((0, 1)) * _bps(d, 0, 30),
-        latency_ms=d.pick((0, 0, 0, 0, 1, FILL_MS - 1, FILL_MS, 90_000)),
+        latency_ms=d.pick((0, 0, 0, 1, FILL_MS - 1, FILL_MS, 90_000)),
         fill=d.pick(("through", "touch")),
         path=d.pick(("pessimistic", "ohlc")),
         brackets_on_entry_bar=d.pick((True, True, False)),
@@ -320,7 +324,7 @@ def _leverage(d: Draws, market: Market) -> Fraction:
 
 
 def _size(d: Draws, market: Market, has_stop: bool) -> tuple[str, Fraction]:
-    kind = d.pick(("qty", "qty", "qty", "notional", "margin", "risk"))
+    kind = d.pick(("qty", "qty", "notional", "margin", "risk"))
     if kind == "risk" and has_stop:
         return kind, Fraction(d.between(1, 20), 100)
     if kind == "margin":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields, replace
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -14,8 +15,9 @@ from tests.oracle.arrival import REFUSALS
 from tests.oracle.exchange import run
 from tests.oracle.golden import parse
 from tests.oracle.minimal import minimal
+from tests.oracle.numbers import LONG
 from tests.oracle.random_scenarios import seeded
-from tests.oracle.scenario import Cancel, Config, Entry, Exit, Scenario
+from tests.oracle.scenario import Cancel, Config, Entry, Exit, Scenario, Stop
 from tests.oracle.writing import text_of
 
 #: The seeds of ``make test``.
@@ -138,22 +140,37 @@ def test_a_scenario_is_read_back_from_its_text(first: int) -> None:
         assert case.scenario() == scenario
 
 
+CROWDED = """
+case crowded
+instrument tick 0.1 lot 0.001 min_qty 0.005
+config taker 5bps fill touch max_drawdown 50%
+bar 100 101 99 100 volume 3
+bar 100 102 99 100 mark 100 101 99 100
+bar 100 101 90 91 volume 5
+bar 91 92 90 91
+funding b1 0.0001
+close 0 enter long limit price 80 qty 1 leverage 5 expires 1
+close 0 enter long market qty 1 leverage 5 stop level 95 target price 20% close 50% trail price 50%
+close 1 cancel 1
+close 2 enter short market qty 1 leverage 5
+"""
+
+
 def test_what_does_not_matter_is_left_out() -> None:
-    """Whatever else happens, a stop needs an entry with a stop and a bar that meets it."""
+    """A stop needs an entry with a stop, and a bar that meets it."""
 
     def stops(scenario: Scenario) -> bool:
         return any(isinstance(e, ev.Fill) and e.reason == "stop" for e in run(scenario))
 
-    seed = next(seed for seed in range(100) if stops(seeded(seed)))
-    small = minimal(seeded(seed), stops)
+    small = minimal(parse(CROWDED)[0].scenario(), stops)
     assert stops(small)
-    assert len(small.bars) == 2
+    assert len(small.bars) == 3
     ((entry,),) = (decision.commands for decision in small.decisions)
-    assert isinstance(entry, Entry)
-    assert entry == replace(entry, targets=(), trail=None, break_even=None, expires=None)
-    assert small.config == replace(Config(), **_nothing(), end="mark", equity=small.config.equity)
+    assert entry == Entry(
+        LONG, "qty", Fraction(1), leverage=Fraction(5), stop=Stop("level", Fraction(95))
+    )
+    nothing = dict.fromkeys(("taker", "maker", "slippage", "slippage_stop"), Fraction(0))
+    assert small.config == replace(Config(), **nothing, end="mark")
+    assert small.instrument.min_qty == Decimal("0.001")
     assert small.funding == ()
-
-
-def _nothing() -> dict[str, Fraction]:
-    return dict.fromkeys(("taker", "maker", "slippage", "slippage_stop"), Fraction(0))
+    assert {bar.volume for bar in small.bars} == {0}
