@@ -13,10 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numpy as np
+import numpy.typing as npt
 from numba import njit, types
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+#: Arrays that kernels take.
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
+Int16 = npt.NDArray[np.int16]
+UInt8 = npt.NDArray[np.uint8]
 
 #: ``_nrt`` is numba's own switch, missing from its annotations.
 _compiled: Any = njit
@@ -46,3 +54,10 @@ def constant_kernel(function: Function) -> Function:
     """As :func:`kernel`, but compiled anew for each constant it is called with: dividing by a
     constant is several times faster than dividing by a variable."""
     return cast(Function, _compiled(cache=True, _nrt=False)(function))
+
+
+@kernel
+def wide(value: Any) -> int:
+    """An integer of any width as int64, in which the ledger's products fit, with the compiler and
+    without."""
+    return np.int64(value)  # type: ignore[return-value]

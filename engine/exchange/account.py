@@ -28,11 +28,11 @@ from engine.exchange.margin import (
     set_liquidation,
 )
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 
 @kernel
-def slipped(P, price, side, slippage_e7):
+def slipped(P: Int64, price: int, side: int, slippage_e7: int) -> int:
     """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it to the
     tick: fills happen at prices that can be traded."""
     tick = P[Param.TICK_UNITS]
@@ -42,7 +42,17 @@ def slipped(P, price, side, slippage_e7):
 
 
 @kernel
-def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
+def _book(
+    S: Int64,
+    rows: Int64,
+    ts: int,
+    kind: int,
+    amount: int,
+    fill_id: int,
+    lots: int,
+    price: int,
+    rate_e8: int,
+) -> None:
     """Move the wallet by ``amount`` and write the ledger row."""
     S[State.WALLET_E8] += amount
     at = S[State.ROWS + Table.LEDGER]
@@ -63,8 +73,21 @@ def _book(S, rows, ts, kind, amount, fill_id, lots, price, rate_e8):
 
 @kernel
 def _fill(
-    S, P, rows, ts, order, side, lots, price, reference, fee, gross, liquidity, reason, closes
-):
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    order: int,
+    side: int,
+    lots: int,
+    price: int,
+    reference: int,
+    fee: int,
+    gross: int,
+    liquidity: int,
+    reason: int,
+    closes: bool,
+) -> None:
     """Write a fill and book its profit and fee on account and trade."""
     at = S[State.ROWS + Table.FILLS]
     fill_id = S[State.NEXT_FILL]
@@ -95,8 +118,20 @@ def _fill(
 
 @kernel
 def order_row(
-    S, rows, order, trade, kind, side, lots, reference, price, new, accepted, triggered, done
-):
+    S: Int64,
+    rows: Int64,
+    order: int,
+    trade: int,
+    kind: int,
+    side: int,
+    lots: int,
+    reference: int,
+    price: int,
+    new: int,
+    accepted: int,
+    triggered: int,
+    done: int,
+) -> int:
     """Write an order that has come to its end; the caller sets what differs from a plain filled
     market order. Returns the row's index."""
     at = S[State.ROWS + Table.ORDERS]
@@ -124,7 +159,7 @@ def order_row(
 
 
 @kernel
-def _begin_trade(S, ts, rule, now):
+def _begin_trade(S: Int64, ts: int, rule: int, now: int) -> None:
     """A new round trip begins, the last price at ``now``."""
     S[State.TRADE_ID] = S[State.NEXT_TRADE]
     S[State.NEXT_TRADE] += 1
@@ -149,8 +184,20 @@ def _begin_trade(S, ts, rule, now):
 
 @kernel
 def open_lots(
-    S, P, rows, ts, order, side, lots, price, reference, now, liquidity, leverage_e2, rule
-):
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    order: int,
+    side: int,
+    lots: int,
+    price: int,
+    reference: int,
+    now: int,
+    liquidity: int,
+    leverage_e2: int,
+    rule: int,
+) -> None:
     """Open or add ``lots`` on ``side``: fee, margin set aside; a new trade when flat.
 
     ``reference`` is the unslipped price of the fill, ``now`` the last price at that moment.
@@ -176,13 +223,13 @@ def open_lots(
 
 
 @kernel
-def share(total, lots, held):
+def share(total: int, lots: int, held: int) -> int:
     """The part of ``total`` that ``lots`` of ``held`` take, floored; what is left stays."""
     return total if lots == held else mul_div_floor(total, lots, held)
 
 
 @kernel
-def closing_share(S, P, lots, price, fee_e7):
+def closing_share(S: Int64, P: Int64, lots: int, price: int, fee_e7: int) -> tuple[int, int, bool]:
     """What closing ``lots`` of the position at ``price`` brings: ``(gross, fee, settled)``.
 
     A loss that with its fee would exceed its share of the position margin takes exactly that
@@ -199,7 +246,7 @@ def closing_share(S, P, lots, price, fee_e7):
 
 
 @kernel
-def take_share(S, lots):
+def take_share(S: Int64, lots: int) -> None:
     """Take ``lots`` out of the position with their share of cost, margins and shortfalls."""
     held = S[State.LOTS]
     for cell in (
@@ -213,7 +260,20 @@ def take_share(S, lots):
 
 
 @kernel
-def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason, rule, split):
+def close_lots(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    order: int,
+    lots: int,
+    price: int,
+    reference: int,
+    liquidity: int,
+    reason: int,
+    rule: int,
+    split: bool,
+) -> None:
     """Close ``lots`` of the position at ``price``; ``split``: in pieces of the maximum market
     quantity, full pieces first, each with its own rounded fee. Writes the trade's row when nothing
     is left."""
@@ -235,7 +295,7 @@ def close_lots(S, P, rows, ts, order, lots, price, reference, liquidity, reason,
 
 
 @kernel
-def liquidate(S, P, rows, ts, order, reference):
+def liquidate(S: Int64, P: Int64, rows: Int64, ts: int, order: int, reference: int) -> None:
     """Take what is left of the position margin: no slippage, no fee, shown at the bankruptcy
     price."""
     side, lots = S[State.SIDE], S[State.LOTS]
@@ -250,7 +310,9 @@ def liquidate(S, P, rows, ts, order, reference):
 
 
 @kernel
-def _after_close(S, P, rows, ts, side, reason, rule):
+def _after_close(
+    S: Int64, P: Int64, rows: Int64, ts: int, side: int, reason: int, rule: int
+) -> None:
     if S[State.LOTS] == 0:
         S[State.SIDE] = 0
         S[State.CLOSED_CLOCK] = S[State.CLOCKS]
@@ -259,7 +321,7 @@ def _after_close(S, P, rows, ts, side, reason, rule):
 
 
 @kernel
-def _trade(S, rows, side, ts, reason, rule):
+def _trade(S: Int64, rows: Int64, side: int, ts: int, reason: int, rule: int) -> None:
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
     rows[Table.TRADES, at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
@@ -285,7 +347,7 @@ def _trade(S, rows, side, ts, reason, rule):
 
 
 @kernel
-def charge_funding(S, P, rows, ts, mark, rate_e8):
+def charge_funding(S: Int64, P: Int64, rows: Int64, ts: int, mark: int, rate_e8: int) -> None:
     """One funding event: qty x mark x rate, longs pay a positive rate; paid up, received down.
 
     A payment beyond the free balance reduces the position margin and so moves the liquidation

@@ -9,7 +9,7 @@ from engine.exchange.account import order_row
 from engine.exchange.codes import EventKind, OrderKind, OrderState, OrderType, Refusal
 from engine.exchange.events import check_transition, emit, order_event
 from engine.exchange.layout import EventRow, OrderRow, Param, Slot, State, Table
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 NO_SLOT = -1
 #: Never: an order without expiry.
@@ -17,7 +17,7 @@ NEVER = 1 << 60
 
 
 @kernel
-def new_slot(S):
+def new_slot(S: Int64) -> int:
     """Offset of a free slot, now used, with the next order id; ``NO_SLOT`` when all are taken."""
     for at in range(State.SLOTS, len(S), Slot.SIZE):
         if S[at + Slot.USED] == 0:
@@ -37,7 +37,7 @@ def new_slot(S):
 
 
 @kernel
-def send(S, P, rows, ts, slot):
+def send(S: Int64, P: Int64, rows: Int64, ts: int, slot: int) -> None:
     """The order in ``slot`` is decided at ``ts`` and arrives after the latency."""
     S[slot + Slot.STATE] = OrderState.NEW
     S[slot + Slot.NEW_MS] = ts
@@ -49,7 +49,7 @@ def send(S, P, rows, ts, slot):
 
 
 @kernel
-def _slot_event(S, rows, ts, slot, cause):
+def _slot_event(S: Int64, rows: Int64, ts: int, slot: int, cause: int) -> None:
     order_event(
         S, rows, ts, S[slot + Slot.ID], S[slot + Slot.KIND], 0, S[slot + Slot.STATE],
         S[slot + Slot.LOTS], S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS], cause,
@@ -57,7 +57,7 @@ def _slot_event(S, rows, ts, slot, cause):
 
 
 @kernel
-def go(S, rows, ts, slot, state):
+def go(S: Int64, rows: Int64, ts: int, slot: int, state: int) -> None:
     """The order goes to a state that is not final."""
     check_transition(S[slot + Slot.STATE], state)
     S[slot + Slot.STATE] = state
@@ -69,7 +69,9 @@ def go(S, rows, ts, slot, state):
 
 
 @kernel
-def end(S, rows, ts, slot, state, cause, refusal, trade):
+def end(
+    S: Int64, rows: Int64, ts: int, slot: int, state: int, cause: int, refusal: int, trade: int
+) -> None:
     """The order comes to its end: its row, its reserve given back, its slot free."""
     check_transition(S[slot + Slot.STATE], state)
     if S[slot + Slot.ACCEPTED_MS] < 0:
@@ -103,7 +105,7 @@ def end(S, rows, ts, slot, state, cause, refusal, trade):
 
 
 @kernel
-def accept(S, rows, ts, slot):
+def accept(S: Int64, rows: Int64, ts: int, slot: int) -> None:
     """The order has arrived and passed its checks."""
     S[State.ARRIVALS] -= 1
     if S[slot + Slot.KIND] == OrderKind.EXIT:
@@ -112,7 +114,7 @@ def accept(S, rows, ts, slot):
 
 
 @kernel
-def next_arrival(S, ts, kind, after):
+def next_arrival(S: Int64, ts: int, kind: int, after: int) -> int:
     """Slot of the order of ``kind`` with the lowest id above ``after`` that has arrived by
     ``ts``; ``NO_SLOT`` without one."""
     best, best_id = NO_SLOT, NEVER
@@ -129,7 +131,7 @@ def next_arrival(S, ts, kind, after):
 
 
 @kernel
-def oldest(S, after):
+def oldest(S: Int64, after: int) -> int:
     """Slot of the entry with the lowest id above ``after``; ``NO_SLOT`` without one."""
     best, best_id = NO_SLOT, NEVER
     for at in range(State.SLOTS, len(S), Slot.SIZE):
@@ -143,7 +145,7 @@ def oldest(S, after):
 
 
 @kernel
-def cancel(S, rows, ts, order, cause):
+def cancel(S: Int64, rows: Int64, ts: int, order: int, cause: int) -> bool:
     """Cancel the entry with id ``order`` if it is not finished; whether there was one."""
     for at in range(State.SLOTS, len(S), Slot.SIZE):
         if (
@@ -157,7 +159,7 @@ def cancel(S, rows, ts, order, cause):
 
 
 @kernel
-def cancel_entries(S, rows, ts, side, cause):
+def cancel_entries(S: Int64, rows: Int64, ts: int, side: int, cause: int) -> None:
     """Cancel the entries of ``side`` (0: of both), the oldest first."""
     slot = oldest(S, -1)
     while slot != NO_SLOT:
@@ -168,7 +170,7 @@ def cancel_entries(S, rows, ts, side, cause):
 
 
 @kernel
-def cancel_exits(S, rows, ts, cause):
+def cancel_exits(S: Int64, rows: Int64, ts: int, cause: int) -> None:
     """Cancel the exits still on their way, the oldest first: there is nothing left to leave."""
     slot = next_arrival(S, NEVER, OrderKind.EXIT, -1)
     while slot != NO_SLOT:
@@ -177,7 +179,7 @@ def cancel_exits(S, rows, ts, cause):
 
 
 @kernel
-def expire_entries(S, rows, ts, clocks):
+def expire_entries(S: Int64, rows: Int64, ts: int, clocks: int) -> None:
     """Entries whose last clock bar closes at ``ts``, the close number ``clocks``, expire, the
     oldest first."""
     slot = oldest(S, -1)
@@ -189,7 +191,7 @@ def expire_entries(S, rows, ts, clocks):
 
 
 @kernel
-def next_expiry(S):
+def next_expiry(S: Int64) -> int:
     """Count of clock closes at which the next entry expires; ``NEVER`` without one."""
     soonest = NEVER
     if S[State.OPEN_ORDERS] > 0:
@@ -200,7 +202,7 @@ def next_expiry(S):
 
 
 @kernel
-def side_reserved_lots(S, side):
+def side_reserved_lots(S: Int64, side: int) -> int:
     """Lots of ``side`` that resting entries have not filled yet."""
     lots = 0
     for at in range(State.SLOTS, len(S), Slot.SIZE):
@@ -215,7 +217,7 @@ def side_reserved_lots(S, side):
 
 
 @kernel
-def limit_rests(S, slot):
+def limit_rests(S: Int64, slot: int) -> bool:
     """Whether the entry in ``slot`` rests in the book as a limit order."""
     state, kind = S[slot + Slot.STATE], S[slot + Slot.TYPE]
     if kind == OrderType.LIMIT:

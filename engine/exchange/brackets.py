@@ -27,13 +27,13 @@ from engine.exchange.leg import price_now, slipped_here
 from engine.exchange.levels import by_distance, by_fraction, by_value, stop_level, target_level
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 NONE, WAITING, FRESH, RESTING = 0, 1, 2, 3
 
 
 @kernel
-def set_brackets(S, P, rows, ts, slot, now):
+def set_brackets(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, now: int) -> None:
     """Give the position, just opened or added to, the brackets of the order in ``slot``; peak, R,
     ladder and original quantity start again from the new average, the last price at ``now``."""
     side, lots, cost = S[State.SIDE], S[State.LOTS], S[State.COST_E8]
@@ -60,7 +60,7 @@ def set_brackets(S, P, rows, ts, slot, now):
 
 
 @kernel
-def _bracket_event(S, rows, ts, k, mover):
+def _bracket_event(S: Int64, rows: Int64, ts: int, k: int, mover: int) -> None:
     """The stop (``k`` -1) or target ``k`` came to be or was moved."""
     if S[State.EVENTS] == 0:
         return
@@ -78,7 +78,7 @@ def _bracket_event(S, rows, ts, k, mover):
 
 
 @kernel
-def _new_stop(S, ts):
+def _new_stop(S: Int64, ts: int) -> None:
     S[State.STOP_MS] = ts
     S[State.STOP_ORDER] = S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
@@ -87,7 +87,9 @@ def _new_stop(S, ts):
 
 
 @kernel
-def _set_targets(S, P, rows, ts, slot, side, cost, size):
+def _set_targets(
+    S: Int64, P: Int64, rows: Int64, ts: int, slot: int, side: int, cost: int, size: int
+) -> None:
     """The ladder: percents of the original quantity, each floored to lots; what a level floors
     away goes to the next, and a level without a lot is left out."""
     term, lots = S[State.TERMS], S[State.ORIGINAL_LOTS]
@@ -117,7 +119,9 @@ def _set_targets(S, P, rows, ts, slot, side, cost, size):
 
 
 @kernel
-def _stop_row(S, rows, ts, side, lots, reference, triggered):
+def _stop_row(
+    S: Int64, rows: Int64, ts: int, side: int, lots: int, reference: int, triggered: int
+) -> int:
     at = order_row(
         S, rows, S[State.STOP_ORDER], S[State.TRADE_ID], OrderKind.STOP, -side, lots, reference,
         S[State.STOP_UNITS], S[State.STOP_MS], S[State.STOP_MS], triggered, ts,
@@ -128,7 +132,9 @@ def _stop_row(S, rows, ts, side, lots, reference, triggered):
 
 
 @kernel
-def _target_row(S, rows, ts, k, side, lots, reference, triggered):
+def _target_row(
+    S: Int64, rows: Int64, ts: int, k: int, side: int, lots: int, reference: int, triggered: int
+) -> int:
     at = order_row(
         S, rows, S[State.TARGET_ORDER + k], S[State.TRADE_ID], OrderKind.TARGET, -side, lots,
         reference, S[State.TARGET_UNITS + k], S[State.BRACKET_MS], S[State.BRACKET_MS], triggered,
@@ -143,7 +149,7 @@ def _target_row(S, rows, ts, k, side, lots, reference, triggered):
 
 
 @kernel
-def _cancelled(S, rows, ts, at, level, cause):
+def _cancelled(S: Int64, rows: Int64, ts: int, at: int, level: int, cause: int) -> None:
     rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
     rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
     rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
@@ -151,7 +157,7 @@ def _cancelled(S, rows, ts, at, level, cause):
 
 
 @kernel
-def _row_event(S, rows, ts, at, level, state, cause):
+def _row_event(S: Int64, rows: Int64, ts: int, at: int, level: int, state: int, cause: int) -> None:
     """The event of the order in row ``at``."""
     if S[State.EVENTS] == 1:
         order_event(
@@ -164,7 +170,7 @@ def _row_event(S, rows, ts, at, level, state, cause):
 
 
 @kernel
-def cancel_brackets(S, rows, ts, side, lots, cause):
+def cancel_brackets(S: Int64, rows: Int64, ts: int, side: int, lots: int, cause: int) -> None:
     """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets, and
     exits still on their way, are cancelled, the cause being what closed it."""
     if S[State.BRACKETS] != NONE:
@@ -184,7 +190,7 @@ def cancel_brackets(S, rows, ts, side, lots, cause):
 
 
 @kernel
-def scale_down(S, rows, ts, side):
+def scale_down(S: Int64, rows: Int64, ts: int, side: int) -> None:
     """After a partial close: targets never exceed the position, from the last level down."""
     total = 0
     for k in range(S[State.TARGET_COUNT]):
@@ -206,7 +212,7 @@ def scale_down(S, rows, ts, side):
 
 
 @kernel
-def after_close(S, rows, ts, side, lots, reason):
+def after_close(S: Int64, rows: Int64, ts: int, side: int, lots: int, reason: int) -> None:
     """``lots`` of a position of ``side`` have just been closed: its brackets follow."""
     if S[State.SIDE] == 0:
         cancel_brackets(S, rows, ts, side, lots, reason)
@@ -215,7 +221,7 @@ def after_close(S, rows, ts, side, lots, reason):
 
 
 @kernel
-def fire_stop(S, P, rows, W, ts):
+def fire_stop(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int) -> None:
     """The stop fills at the worse of its trigger and the last price, whatever series it watches,
     with ``slippage_stop``, taker."""
     side, lots, stop = S[State.SIDE], S[State.LOTS], S[State.STOP_UNITS]
@@ -247,7 +253,9 @@ def fire_stop(S, P, rows, W, ts):
 
 
 @kernel
-def fire_target(S, P, rows, W, ts, k, marketable):
+def fire_target(
+    S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, k: int, marketable: bool
+) -> None:
     """Level ``k`` fills: resting, at its own price as maker; ``marketable`` when it became active,
     at the last price with slippage but never beyond its limit, taker; as a market order, at the
     last price with slippage, taker."""
@@ -283,7 +291,7 @@ def fire_target(S, P, rows, W, ts, k, marketable):
 
 
 @kernel
-def _reached(S, P, kind, value):
+def _reached(S: Int64, P: Int64, kind: int, value: int) -> bool:
     """Whether the peak has been ``value`` (R, or a fraction of the average entry) in profit."""
     if kind == AmountKind.NONE:
         return True
@@ -300,7 +308,7 @@ def _reached(S, P, kind, value):
 
 
 @kernel
-def _raise_stop(S, rows, ts, level, mover):
+def _raise_stop(S: Int64, rows: Int64, ts: int, level: int, mover: int) -> None:
     """Move the stop to ``level`` if that is tighter."""
     stop = S[State.STOP_UNITS]
     if stop > 0 and S[State.SIDE] * (level - stop) <= 0:
@@ -315,7 +323,7 @@ def _raise_stop(S, rows, ts, level, mover):
 
 
 @kernel
-def tightens(S, P):
+def tightens(S: Int64, P: Int64) -> bool:
     """Whether the position's stop can move at a fill bar's close."""
     term = S[State.TERMS]
     return S[State.SIDE] != 0 and (
@@ -325,7 +333,7 @@ def tightens(S, P):
 
 
 @kernel
-def follows_measure(S, P):
+def follows_measure(S: Int64, P: Int64) -> bool:
     """Whether the stop trails by a measure that each clock close renews."""
     term = S[State.TERMS]
     return P[term + Term.TRAIL_KIND] == StopKind.DISTANCE and _reached(
@@ -334,7 +342,7 @@ def follows_measure(S, P):
 
 
 @kernel
-def tighten(S, P, rows, ts, measure_e8):
+def tighten(S: Int64, P: Int64, rows: Int64, ts: int, measure_e8: int) -> None:
     """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
     the trail is a multiple of, at the last clock close, negative while unknown."""
     term, side, peak = S[State.TERMS], S[State.SIDE], S[State.EXTREME_UNITS]

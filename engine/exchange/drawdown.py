@@ -7,11 +7,11 @@ from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
 from engine.exchange.layout import Slot, State
 from engine.exchange.margin import E8
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 
 @kernel
-def drawdown_passed(S, P, rows, ts):
+def drawdown_passed(S: Int64, P: Int64, rows: Int64, ts: int) -> bool:
     """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
     Returns whether the book had room."""
     if S[State.STATUS] != Status.COMPLETED:

@@ -31,27 +31,27 @@ from engine.exchange.margin import (
     tier_cap,
 )
 from engine.exchange.rounding import mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 #: Largest notional whose order cost still fits, 1e-8 USDT.
 _LARGEST_E8 = float(1 << 61)
 
 
 @kernel
-def _closing_lots(S, side, lots):
+def _closing_lots(S: Int64, side: int, lots: int) -> int:
     """How much of an order of ``side`` only reduces the position."""
     return min(lots, S[State.LOTS]) if S[State.SIDE] == -side else 0
 
 
 @kernel
-def _bounded(P, W, slot_limit, side):
+def _bounded(P: Int64, W: Int64, slot_limit: int, side: int) -> int:
     """A limit that takes at the last price: with slippage, never beyond its limit."""
     fill = slipped_here(P, W, side, P[Param.SLIPPAGE_E7])
     return min(fill, slot_limit) if side > 0 else max(fill, slot_limit)
 
 
 @kernel
-def reference_price(S, slot):
+def reference_price(S: Int64, slot: int) -> int:
     """Signal close (market), limit price, trigger; a stop-limit's is its limit price."""
     kind = S[slot + Slot.TYPE]
     if kind == OrderType.MARKET:
@@ -62,7 +62,9 @@ def reference_price(S, slot):
 
 
 @kernel
-def _stop_refusal(S, P, slot, closing, opening, reference, arrival):
+def _stop_refusal(
+    S: Int64, P: Int64, slot: int, closing: int, opening: int, reference: int, arrival: int
+) -> int:
     """The refusals an entry's own stop can bring; ``arrival`` is the price it must lie beyond."""
     side, term = S[slot + Slot.SIDE], S[slot + Slot.TERMS]
     measure = S[slot + Slot.STOP_MEASURE_E8]
@@ -86,7 +88,7 @@ def _stop_refusal(S, P, slot, closing, opening, reference, arrival):
 
 
 @kernel
-def _lacks_margin(S, P, slot, opening, price):
+def _lacks_margin(S: Int64, P: Int64, slot: int, opening: int, price: int) -> bool:
     """Whether the free balance does not cover the opening part at ``price``."""
     if opening == 0:
         return False
@@ -100,7 +102,7 @@ def _lacks_margin(S, P, slot, opening, price):
 
 
 @kernel
-def _lacks_for_part(S, P, slot, price):
+def _lacks_for_part(S: Int64, P: Int64, slot: int, price: int) -> bool:
     """As :func:`_lacks_margin` where the bar's volume lets only a part fill at ``price``: the rest
     of a limit that goes on needs its cost at the limit."""
     side, lots = S[slot + Slot.SIDE], S[slot + Slot.LOTS]
@@ -119,7 +121,9 @@ def _lacks_for_part(S, P, slot, price):
 
 
 @kernel
-def _facts_refusal(S, P, slot, closing, opening, reference, mark):
+def _facts_refusal(
+    S: Int64, P: Int64, slot: int, closing: int, opening: int, reference: int, mark: int
+) -> int:
     """Quantity, notional, leverage and tier."""
     side, lots, term = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TERMS]
     if S[slot + Slot.UNKNOWN] == 1:
@@ -147,7 +151,7 @@ def _facts_refusal(S, P, slot, closing, opening, reference, mark):
 
 
 @kernel
-def _above_tier(S, P, side, opening, leverage, mark):
+def _above_tier(S: Int64, P: Int64, side: int, opening: int, leverage: int, mark: int) -> bool:
     """Whether position, resting entries of its side and the opening part exceed what the
     leverage's largest tier, or the ledger, holds."""
     lots = opening
@@ -163,7 +167,7 @@ def _above_tier(S, P, side, opening, leverage, mark):
 
 
 @kernel
-def entry_arrives(S, P, rows, B, W, ts, slot):
+def entry_arrives(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, ts: int, slot: int) -> None:
     """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
     are last, mark and index at the open."""
     side, lots, kind = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TYPE]
@@ -222,7 +226,9 @@ def entry_arrives(S, P, rows, B, W, ts, slot):
 
 
 @kernel
-def _taken_or_cancelled(S, P, rows, W, ts, slot, now):
+def _taken_or_cancelled(
+    S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, slot: int, now: int
+) -> bool:
     """A limit that becomes active at ``now``: fills as taker if marketable, equality counting;
     otherwise IOC and FOK are cancelled. Whether the order is finished."""
     side, limit, tif = S[slot + Slot.SIDE], S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TIF]
@@ -243,14 +249,24 @@ def _taken_or_cancelled(S, P, rows, W, ts, slot, now):
 
 
 @kernel
-def _available(S, P, slot):
+def _available(S: Int64, P: Int64, slot: int) -> int:
     """Lots of the order that this bar's volume lets fill."""
     lots = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
     return min(lots, S[State.VOLUME_LOTS]) if P[Param.PARTICIPATION] == 1 else lots
 
 
 @kernel
-def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
+def _fill_entry(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    slot: int,
+    price: int,
+    reference: int,
+    now: int,
+    liquidity: int,
+) -> None:
     """Fill what the bar's volume lets of the entry at ``price``: the part that closes first, then
     the part that opens. Leverage and margin of what fills are checked again."""
     side, order = S[slot + Slot.SIDE], S[slot + Slot.ID]
@@ -298,7 +314,7 @@ def _fill_entry(S, P, rows, ts, slot, price, reference, now, liquidity):
 
 
 @kernel
-def _give_back(S, slot, lots, left):
+def _give_back(S: Int64, slot: int, lots: int, left: int) -> None:
     """Release the reserve of ``lots`` out of the ``left`` that are not filled."""
     reserve = S[slot + Slot.RESERVE_E8]
     if reserve > 0:
@@ -308,7 +324,7 @@ def _give_back(S, slot, lots, left):
 
 
 @kernel
-def _after_fill(S, rows, ts, slot, trade):
+def _after_fill(S: Int64, rows: Int64, ts: int, slot: int, trade: int) -> None:
     """The order is filled, or goes on with its remainder, or ends without it."""
     if S[slot + Slot.FILLED_LOTS] == S[slot + Slot.LOTS]:
         end(S, rows, ts, slot, OrderState.FILLED, -1, Refusal.NONE, trade)
@@ -321,14 +337,14 @@ def _after_fill(S, rows, ts, slot, trade):
 
 
 @kernel
-def limit_fills(S, P, rows, ts, slot, now):
+def limit_fills(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, now: int) -> None:
     """A resting limit is met: it fills exactly at its own price, as maker."""
     price = S[slot + Slot.LIMIT_UNITS]
     _fill_entry(S, P, rows, ts, slot, price, price, now, Liquidity.MAKER)
 
 
 @kernel
-def trigger_fires(S, P, rows, W, ts, slot):
+def trigger_fires(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, slot: int) -> None:
     """A trigger is met: a stop fills at the worse of it and the last price, with
     ``slippage_stop``; a stop-limit is judged like an arriving limit."""
     side = S[slot + Slot.SIDE]

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 from engine.exchange.codes import TRANSITIONS, EventKind, OrderState
 from engine.exchange.layout import EventRow, State, Table
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 #: Allowed successors of each state, one bit each.
 _ALLOWED = tuple(sum(1 << after for after in TRANSITIONS[state]) for state in OrderState)
 
 
 @kernel
-def check_transition(before, after):
+def check_transition(before: int, after: int) -> None:
     """Raise unless an order may go from one state to the other."""
     if (_ALLOWED[before] >> after) & 1 == 0:
         raise AssertionError("an order's life does not allow this transition")
 
 
 @kernel
-def emit(S, rows, ts, kind, which, order_kind, level, state, lots, price, trigger, cause, refusal):
+def emit(
+    S: Int64,
+    rows: Int64,
+    ts: int,
+    kind: int,
+    which: int,
+    order_kind: int,
+    level: int,
+    state: int,
+    lots: int,
+    price: int,
+    trigger: int,
+    cause: int,
+    refusal: int,
+) -> None:
     """Write one event row; ``level`` is a target's, 1 to 5, else 0."""
     at = S[State.ROWS + Table.EVENTS]
     rows[Table.EVENTS, at, EventRow.TS_MS] = ts
@@ -40,14 +54,26 @@ def emit(S, rows, ts, kind, which, order_kind, level, state, lots, price, trigge
 
 
 @kernel
-def note(S, rows, ts, kind, which):
+def note(S: Int64, rows: Int64, ts: int, kind: int, which: int) -> None:
     """A row of another table was written: fill, ledger row or trade ``which``."""
     if S[State.EVENTS] == 1:
         emit(S, rows, ts, kind, which, -1, 0, -1, 0, -1, -1, -1, 0)
 
 
 @kernel
-def order_event(S, rows, ts, order, order_kind, level, state, lots, price, trigger, cause):
+def order_event(
+    S: Int64,
+    rows: Int64,
+    ts: int,
+    order: int,
+    order_kind: int,
+    level: int,
+    state: int,
+    lots: int,
+    price: int,
+    trigger: int,
+    cause: int,
+) -> None:
     """An order has gone to ``state``; prices are -1 where it has none, ``cause`` -1 without."""
     if S[State.EVENTS] == 1:
         emit(
@@ -57,13 +83,13 @@ def order_event(S, rows, ts, order, order_kind, level, state, lots, price, trigg
 
 
 @kernel
-def forced_order(S, rows, ts, order, order_kind, lots):
+def forced_order(S: Int64, rows: Int64, ts: int, order: int, order_kind: int, lots: int) -> None:
     """The venue or the end of data sends an order: it is taken as it comes."""
     order_event(S, rows, ts, order, order_kind, 0, OrderState.NEW, lots, -1, -1, -1)
     order_event(S, rows, ts, order, order_kind, 0, OrderState.ACCEPTED, lots, -1, -1, -1)
 
 
 @kernel
-def forced_filled(S, rows, ts, order, order_kind, lots):
+def forced_filled(S: Int64, rows: Int64, ts: int, order: int, order_kind: int, lots: int) -> None:
     """Such an order has filled."""
     order_event(S, rows, ts, order, order_kind, 0, OrderState.FILLED, lots, -1, -1, -1)

@@ -10,11 +10,11 @@ from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8, free_balance, unrealised
 from engine.exchange.rounding import mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 
 @kernel
-def _asked_lots(S, close_e8):
+def _asked_lots(S: Int64, close_e8: int) -> int:
     """Lots an exit of a fraction of the original quantity asks for, however many are left."""
     if close_e8 == E8:
         return S[State.LOTS]
@@ -22,7 +22,7 @@ def _asked_lots(S, close_e8):
 
 
 @kernel
-def _exit_lots(S, slot):
+def _exit_lots(S: Int64, slot: int) -> int:
     """Lots the exit in ``slot`` closes: everything held, or what it asked for at its decision."""
     if S[slot + Slot.CLOSE_E8] == E8:
         return S[State.LOTS]
@@ -30,7 +30,9 @@ def _exit_lots(S, slot):
 
 
 @kernel
-def request_exit(S, P, rows, ts, close_e8, reason, rule):
+def request_exit(
+    S: Int64, P: Int64, rows: Int64, ts: int, close_e8: int, reason: int, rule: int
+) -> int:
     """Leave the position, or the fraction ``close_e8`` of its original quantity, at the next fill
     bar's open. Returns the order's slot, ``NO_SLOT`` when the book is full."""
     slot = new_slot(S)
@@ -48,7 +50,7 @@ def request_exit(S, P, rows, ts, close_e8, reason, rule):
 
 
 @kernel
-def _exit_refusal(S, P, lots, opened):
+def _exit_refusal(S: Int64, P: Int64, lots: int, opened: int) -> int:
     """Minimums do not apply to full closes, so they do to partial exits, at the price they arrive
     at."""
     if lots == S[State.LOTS] and lots > 0:
@@ -61,7 +63,7 @@ def _exit_refusal(S, P, lots, opened):
 
 
 @kernel
-def exit_arrives(S, P, rows, ts, slot, opened):
+def exit_arrives(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, opened: int) -> None:
     """3. The exit fills at this open, taker, with slippage, split at the maximum market quantity.
     Partial exits may be refused."""
     side, lots = S[State.SIDE], _exit_lots(S, slot)
@@ -85,7 +87,7 @@ def exit_arrives(S, P, rows, ts, slot, opened):
 
 
 @kernel
-def balance_after_exits(S, P, ts, close, mark):
+def balance_after_exits(S: Int64, P: Int64, ts: int, close: int, mark: int) -> tuple[int, int]:
     """``(equity, free)`` at the decision close ``ts``, its own exits counted as filled at that
     close with slippage."""
     free, wallet = free_balance(S), S[State.WALLET_E8]
@@ -120,7 +122,7 @@ def balance_after_exits(S, P, ts, close, mark):
 
 
 @kernel
-def close_at_end(S, P, rows, ts, close):
+def close_at_end(S: Int64, P: Int64, rows: Int64, ts: int, close: int) -> None:
     """End of data: the open position is closed at the last close, taker, with slippage."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1

@@ -8,19 +8,19 @@ from __future__ import annotations
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 DAY_MS = 86_400_000
 
 
 @kernel
-def guarded(P):
+def guarded(P: Int64) -> bool:
     """Whether equity must be looked at on every bar."""
     return P[Param.MAX_DRAWDOWN_E8] > 0 or P[Param.DAILY_LOSS_E8] > 0
 
 
 @kernel
-def after_bar(S, P, equity, ts):
+def after_bar(S: Int64, P: Int64, equity: int, ts: int) -> bool:
     """After a fill bar that closed at ``ts``: note the day's loss; whether equity has fallen from
     its peak by the drawdown limit."""
     loss = P[Param.DAILY_LOSS_E8]
@@ -39,7 +39,7 @@ def after_bar(S, P, equity, ts):
 
 
 @kernel
-def entry_allowed(S, P, ts, leaves):
+def entry_allowed(S: Int64, P: Int64, ts: int, leaves: bool) -> bool:
     """Whether an entry may be decided at the clock close ``ts``; ``leaves``: the same decision
     closes the position, so that its cooldown begins now."""
     if S[State.DAY_LOST] == 1 and P[Param.DAILY_LOSS_E8] > 0:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from engine.exchange.layout import Param
 from engine.exchange.margin import E7
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 FROM, TO, AT, OF, SCRATCH = 0, 3, 6, 7, 8
 
 
 @kernel
-def price_now(W, side):
+def price_now(W: Int64, side: int) -> int:
     """The last price at this point of the leg, rounded against an order of ``side``."""
     moved = (W[TO] - W[FROM]) * W[AT]
     if side > 0:
@@ -26,7 +26,7 @@ def price_now(W, side):
 
 
 @kernel
-def slipped_here(P, W, side, slippage_e7):
+def slipped_here(P: Int64, W: Int64, side: int, slippage_e7: int) -> int:
     """The last price at this point, moved against an order of ``side``, rounded to the tick."""
     tick, of = P[Param.TICK_UNITS], W[OF]
     price = W[FROM] * of + (W[TO] - W[FROM]) * W[AT]

@@ -12,24 +12,24 @@ from engine.exchange.codes import StopKind, TargetKind
 from engine.exchange.layout import Param, Term
 from engine.exchange.margin import E8
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 
 @kernel
-def on_grid(P, price, direction):
+def on_grid(P: Int64, price: int, direction: int) -> int:
     """``price`` units rounded to the tick in ``direction``, at least one tick."""
     tick = P[Param.TICK_UNITS]
     return max(floor_to(price, tick) if direction < 0 else ceil_to(price, tick), tick)
 
 
 @kernel
-def ceil_div(a, d):
+def ceil_div(a: int, d: int) -> int:
     """ceil(a / d) for d > 0."""
     return -(-a // d)
 
 
 @kernel
-def by_fraction(P, cost, size, direction, part, whole):
+def by_fraction(P: Int64, cost: int, size: int, direction: int, part: int, whole: int) -> int:
     """The average entry moved by ``part / whole`` of itself."""
     if direction < 0:
         return on_grid(P, mul_div_floor(cost, max(whole - part, 0), whole) // size, -1)
@@ -37,7 +37,7 @@ def by_fraction(P, cost, size, direction, part, whole):
 
 
 @kernel
-def by_distance(P, cost, size, direction, distance_e8):
+def by_distance(P: Int64, cost: int, size: int, direction: int, distance_e8: int) -> int:
     """The average entry moved by ``distance_e8``, a price distance in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
     if direction < 0:
@@ -46,7 +46,7 @@ def by_distance(P, cost, size, direction, distance_e8):
 
 
 @kernel
-def by_value(P, cost, size, direction, value_e8):
+def by_value(P: Int64, cost: int, size: int, direction: int, value_e8: int) -> int:
     """The price at which the position is worth ``value_e8`` more or less than its cost."""
     if direction < 0:
         return on_grid(P, (cost - value_e8) // size, -1)
@@ -54,14 +54,23 @@ def by_value(P, cost, size, direction, value_e8):
 
 
 @kernel
-def at_price(P, price_e8, direction):
+def at_price(P: Int64, price_e8: int, direction: int) -> int:
     """A price stated as such, in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
     return on_grid(P, price_e8 // unit if direction < 0 else ceil_div(price_e8, unit), direction)
 
 
 @kernel
-def _stated(P, kind, value, leverage_e2, cost, size, direction, measure_e8):
+def _stated(
+    P: Int64,
+    kind: int,
+    value: int,
+    leverage_e2: int,
+    cost: int,
+    size: int,
+    direction: int,
+    measure_e8: int,
+) -> int:
     if kind == StopKind.PRICE:
         return by_fraction(P, cost, size, direction, value, E8)
     if kind == StopKind.ROI:
@@ -74,7 +83,7 @@ def _stated(P, kind, value, leverage_e2, cost, size, direction, measure_e8):
 
 
 @kernel
-def stop_level(P, term, side, cost, size, measure_e8):
+def stop_level(P: Int64, term: int, side: int, cost: int, size: int, measure_e8: int) -> int:
     """The stop of a position of ``side``, price units; 0 without a stop.
 
     ``term`` is the offset of its entry's terms in ``P``; ``measure_e8`` the distance
@@ -90,7 +99,9 @@ def stop_level(P, term, side, cost, size, measure_e8):
 
 
 @kernel
-def target_level(P, term, k, side, cost, size, risk_e8, measure_e8):
+def target_level(
+    P: Int64, term: int, k: int, side: int, cost: int, size: int, risk_e8: int, measure_e8: int
+) -> int:
     """Level ``k`` of the ladder; ``risk_e8`` is R of the whole position in 1e-8 USDT."""
     kind, value = P[term + Term.TARGET_KIND + k], P[term + Term.TARGET_VALUE_E8 + k]
     if kind == TargetKind.RR:

@@ -9,11 +9,11 @@ from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import MarkRow, Param, State, Table
-from engine.kernel import kernel
+from engine.kernel import Int32, Int64, kernel
 
 
 @kernel
-def _new_peak(S, equity, ts):
+def _new_peak(S: Int64, equity: int, ts: int) -> None:
     """Equity has a new peak at ``ts``: the drawdown before it is over."""
     close_drawdown(S, ts)
     S[State.PEAK_E8] = equity
@@ -21,7 +21,7 @@ def _new_peak(S, equity, ts):
 
 
 @kernel
-def close_drawdown(S, ts):
+def close_drawdown(S: Int64, ts: int) -> None:
     """Compare the drawdown since the peak with the worst; a peak's time is its last one."""
     peak, trough = S[State.PEAK_E8], S[State.TROUGH_E8]
     if trough < peak:
@@ -33,7 +33,7 @@ def close_drawdown(S, ts):
 
 
 @kernel
-def mark_bar(S, equity, ts):
+def mark_bar(S: Int64, equity: int, ts: int) -> None:
     """Equity at a fill bar's close: peak, trough, and when the peak was last stood at."""
     if equity > S[State.PEAK_E8]:
         _new_peak(S, equity, ts)
@@ -49,7 +49,7 @@ def mark_bar(S, equity, ts):
 
 
 @kernel
-def mark_run(S, P, rows, first, end):
+def mark_run(S: Int64, P: Int64, rows: Int64, first: int, end: int) -> None:
     """Bars ``[first, end)`` have closed with the account as it stands: they lengthen the run
     before, or begin one."""
     side, lots = S[State.SIDE], S[State.LOTS]
@@ -74,7 +74,7 @@ def mark_run(S, P, rows, first, end):
 
 
 @kernel
-def clock_at(base_index, bar, lo):
+def clock_at(base_index: Int64, bar: int, lo: int) -> int:
     """Index of the first of ``base_index`` (strictly increasing) at or after ``lo`` that is above
     ``bar``."""
     m = len(base_index)
@@ -93,7 +93,20 @@ def clock_at(base_index, bar, lo):
 
 
 @kernel
-def stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point):
+def stretch(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    mark: Int32,
+    close_of: Int64,
+    clock_ms: Int64,
+    base_index: Int64,
+    first: int,
+    at: int,
+    end: int,
+    j: int,
+    point: int,
+) -> tuple[int, int, bool]:
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
     next bar (before ``end`` where the drawdown limit is passed), and whether the book had room.
     ``first`` is bar 0 of the block among all, ``point`` the number of its first clock close."""
@@ -127,7 +140,20 @@ def stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j,
 
 
 @kernel
-def _guarded_stretch(S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point):
+def _guarded_stretch(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    mark: Int32,
+    close_of: Int64,
+    clock_ms: Int64,
+    base_index: Int64,
+    first: int,
+    at: int,
+    end: int,
+    j: int,
+    point: int,
+) -> tuple[int, int, bool]:
     """As :func:`stretch`, with the limits on equity looked at after every bar."""
     side, lots, m = S[State.SIDE], S[State.LOTS], len(base_index)
     per_unit = side * lots * P[Param.VALUE_E8]

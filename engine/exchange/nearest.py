@@ -11,11 +11,11 @@ from engine.exchange.brackets import FRESH
 from engine.exchange.codes import OrderKind, OrderState, Source
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.margin import liquidation_bounds
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 
 @kernel
-def _watch(S, series, level, falls):
+def _watch(S: Int64, series: int, level: int, falls: bool) -> None:
     if falls:
         S[State.BELOW_UNITS + series] = max(S[State.BELOW_UNITS + series], level)
     else:
@@ -23,7 +23,7 @@ def _watch(S, series, level, falls):
 
 
 @kernel
-def find_nearest(S, P):
+def find_nearest(S: Int64, P: Int64) -> None:
     """Bring the nearest triggers of position and resting entries up to date."""
     for series in range(3):
         S[State.BELOW_UNITS + series] = -FAR
@@ -47,7 +47,7 @@ def find_nearest(S, P):
 
 
 @kernel
-def _watch_orders(S, P):
+def _watch_orders(S: Int64, P: Int64) -> None:
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
     for slot in range(State.SLOTS, len(S), Slot.SIZE):
         if S[slot + Slot.USED] == 0 or S[slot + Slot.KIND] != OrderKind.ENTRY:

@@ -18,20 +18,31 @@ from engine.exchange.leg import FROM, TO
 from engine.exchange.margin import unrealised
 from engine.exchange.nearest import find_nearest
 from engine.exchange.walk import visit, walk_leg
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
 
 
 @kernel
-def _at_open(B, W):
+def _at_open(B: Int64, W: Int64) -> None:
     for series in range(3):
         W[FROM + series] = B[series, OPEN]
         W[TO + series] = B[series, OPEN]
 
 
 @kernel
-def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
+def open_bar(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    B: Int64,
+    W: Int64,
+    ts: int,
+    next_ms: int,
+    mark_before: int,
+    fund_ms: Int64,
+    fund_rate: Int64,
+) -> None:
     """1. Everything that happens at the open, in its order. ``mark_before`` is the last mark
     close, charged for a funding instant that lies inside the bar."""
     at = S[State.NEXT_FUNDING]
@@ -70,12 +81,14 @@ def open_bar(S, P, rows, B, W, ts, next_ms, mark_before, fund_ms, fund_rate):
 
 
 @kernel
-def _falls(S, mark):
+def _falls(S: Int64, mark: int) -> bool:
     return S[State.SIDE] * (mark - S[State.LIQUIDATION_UNITS]) <= 0
 
 
 @kernel
-def _walk(S, P, rows, B, W, ts, first, second):
+def _walk(
+    S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, ts: int, first: int, second: int
+) -> None:
     """2. The path from the open over both extremes to the close."""
     for a, b in ((OPEN, first), (first, second), (second, CLOSE)):
         for series in range(3):
@@ -85,18 +98,18 @@ def _walk(S, P, rows, B, W, ts, first, second):
 
 
 @kernel
-def _copy(source, to):
+def _copy(source: Int64, to: Int64) -> None:
     for cell in range(len(source)):
         to[cell] = source[cell]
 
 
 @kernel
-def _equity(S, P, B):
+def _equity(S: Int64, P: Int64, B: Int64) -> int:
     return S[State.WALLET_E8] + unrealised(S, P, B[Source.MARK, CLOSE])
 
 
 @kernel
-def walk_bar(S, P, rows, B, W, kept, ts):
+def walk_bar(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, kept: Int64, ts: int) -> None:
     """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``,
     if anything can be met, runs the bar both ways from the same state and keeps the lower equity
     at the close; ties go low first. ``kept`` is scratch of the state's size."""
@@ -132,7 +145,7 @@ def walk_bar(S, P, rows, B, W, kept, ts):
 
 
 @kernel
-def _ends_it(S, B):
+def _ends_it(S: Int64, B: Int64) -> bool:
     """With a single level of the last price within the bar: whether that is the stop or the only
     target, which closes everything, so that both ways end alike."""
     if S[State.TARGET_COUNT] > 1:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.features.program import begin_position, evaluate, rule_columns
+from engine.kernel import Float64, Int16, Int64, UInt8, wide
 
 _LONG, _SHORT = 0.0, 1.0
 
 
 @njit(cache=True)
-def _fields(S, P, close):
+def _fields(S: Int64, P: Int64, close: int) -> tuple[float, float, float, float, float]:
     """``bars side entry_price pnl_pct r`` of the open position at the last price ``close``.
 
     :meth:`engine.position.Position.fields` is the same, bit for bit.
@@ -38,12 +38,24 @@ def _fields(S, P, close):
 
 @njit(cache=True)
 def judge_position(
-    S, P, code, F, T, lo, fields, rule_rows, rule_ends, truth, alternative, j, close
-):
+    S: Int64,
+    P: Int64,
+    code: Int64,
+    F: Float64,
+    T: UInt8,
+    lo: int,
+    fields: Int64,
+    rule_rows: Int64,
+    rule_ends: Int64,
+    truth: UInt8,
+    alternative: Int16,
+    j: int,
+    close: int,
+) -> None:
     """Evaluate the rules at clock close ``j`` with the position as it stands there; ``truth`` and
     ``alternative`` of that close are written."""
     at = lo + j
-    values = _fields(S, P, np.int64(close))
+    values = _fields(S, P, wide(close))
     for k in range(5):
         if fields[k] >= 0:
             F[fields[k], at] = values[k]

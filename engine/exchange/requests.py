@@ -16,13 +16,15 @@ from engine.exchange.layout import Param, Slot, State, Term
 from engine.exchange.levels import at_price, stop_level
 from engine.exchange.margin import E8, largest_fee
 from engine.exchange.rounding import mul_div_ceil
-from engine.kernel import kernel
+from engine.kernel import Float64, Int64, kernel
 from engine.measures import UNKNOWN, Measure, measure_e8
 from engine.sizing import size_lots
 
 
 @kernel
-def size_entry(S, P, slot, ts, size_kind, size_value, close, mark):
+def size_entry(
+    S: Int64, P: Int64, slot: int, ts: int, size_kind: int, size_value: int, close: int, mark: int
+) -> None:
     """Fix the quantity of the entry in ``slot`` at its decision close: P is the reference moved
     against us by slippage, the stop is the one a fill at P would get."""
     side, term, value = S[slot + Slot.SIDE], S[slot + Slot.TERMS], P[Param.VALUE_E8]
@@ -39,7 +41,9 @@ def size_entry(S, P, slot, ts, size_kind, size_value, close, mark):
 
 
 @kernel
-def _take_measures(S, P, slot, side, measures, scales, j):
+def _take_measures(
+    S: Int64, P: Int64, slot: int, side: int, measures: Float64, scales: Float64, j: int
+) -> None:
     """Stop and target measures of the entry in ``slot``; marks it when one is missing."""
     term = S[slot + Slot.TERMS]
     kind = P[term + Term.STOP_KIND]
@@ -64,7 +68,9 @@ def _take_measures(S, P, slot, side, measures, scales, j):
 
 
 @kernel
-def _take_prices(S, P, slot, side, measures, scales, j):
+def _take_prices(
+    S: Int64, P: Int64, slot: int, side: int, measures: Float64, scales: Float64, j: int
+) -> None:
     """Limit price and trigger: buy limits and sell triggers floor, the others ceil."""
     kind = S[slot + Slot.TYPE]
     stated = measure_e8(
@@ -85,7 +91,7 @@ def _take_prices(S, P, slot, side, measures, scales, j):
 
 
 @kernel
-def own_order(S, side):
+def own_order(S: Int64, side: int) -> int:
     """Slot of the play's entry of ``side`` that is not finished; ``NO_SLOT`` without one."""
     if S[State.OPEN_ORDERS] > 0:
         for slot in range(State.SLOTS, len(S), Slot.SIZE):
@@ -99,7 +105,19 @@ def own_order(S, side):
 
 
 @kernel
-def request_entry(S, P, rows, ts, side, rule, close, mark, measures, scales, j):
+def request_entry(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    side: int,
+    rule: int,
+    close: int,
+    mark: int,
+    measures: Float64,
+    scales: Float64,
+    j: int,
+) -> bool:
     """A rule enters on ``side``; quantity and prices are fixed here. With its own order still
     resting the rule keeps it, or replaces it. Returns whether the book had room."""
     own = own_order(S, side)

@@ -40,7 +40,7 @@ _DIRECT = 9.2e18
 
 
 @constant_kernel
-def _long_floor(r, b, d):
+def _long_floor(r: int, b: int, d: int) -> tuple[int, int]:
     """floor(r b / d) for 0 <= r < d <= 2^62 and 0 <= b, bit by bit of b, no product formed."""
     quotient, rest, bit = 0, 0, 1 << 62
     while bit > b:

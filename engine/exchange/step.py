@@ -31,7 +31,7 @@ from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
-from engine.kernel import kernel
+from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
 
@@ -50,7 +50,7 @@ BROKEN, FULL = -1, -2
 
 
 @kernel
-def bar_at(open_ms, ts, lo, hi):
+def bar_at(open_ms: Int64, ts: int, lo: int, hi: int) -> int:
     """Index of the first of ``open_ms`` (increasing) in ``[lo, hi)`` that is above ``ts``, by
     bisection; else ``hi``."""
     while lo < hi:
@@ -63,7 +63,7 @@ def bar_at(open_ms, ts, lo, hi):
 
 
 @kernel
-def _next_due(S, P, truth, measures, at, end):
+def _next_due(S: Int64, P: Int64, truth: UInt8, measures: Float64, at: int, end: int) -> int:
     """First clock index in ``[at, end)`` whose close must be looked at: rules that act on this
     position, a limit of time, an expiry, a cancel; else ``end``."""
     side = S[State.SIDE]
@@ -85,7 +85,7 @@ def _next_due(S, P, truth, measures, at, end):
 
 
 @kernel
-def _first_true(truth, kind, other, at, end):
+def _first_true(truth: UInt8, kind: int, other: int, at: int, end: int) -> int:
     """First index in ``[at, end)`` at which one of two rule kinds is true, else ``end``: looked
     for in pieces, whole pieces reduced first."""
     while at < end:
@@ -102,7 +102,17 @@ def _first_true(truth, kind, other, at, end):
 
 
 @kernel
-def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, end):
+def _first_touch(
+    S: Int64,
+    high: Int32,
+    low: Int32,
+    mark_high: Int32,
+    mark_low: Int32,
+    index_high: Int32,
+    index_low: Int32,
+    at: int,
+    end: int,
+) -> int:
     """First bar in ``[at, end)`` that can meet anything; the bars before it are visited. Whole
     windows are reduced first, then the window that touches is searched."""
     if S[State.BELOW_UNITS + 1] > -FAR or S[State.ABOVE_UNITS + 1] < FAR:
@@ -138,7 +148,9 @@ def _first_touch(S, high, low, mark_high, mark_low, index_high, index_low, at, e
 
 
 @kernel
-def _until_tighter(S, P, high, low, base_index, at, end, j):
+def _until_tighter(
+    S: Int64, P: Int64, high: Int32, low: Int32, base_index: Int64, at: int, end: int, j: int
+) -> int:
     """Where a stretch from ``at`` must end because the stop can move at that bar's close: with the
     first new peak, or, under a trail by a measure, with the next clock close."""
     if follows_measure(S, P) and j < len(base_index):
@@ -150,7 +162,7 @@ def _until_tighter(S, P, high, low, base_index, at, end, j):
 
 
 @kernel
-def _first_beyond(high, low, below, above, at, end):
+def _first_beyond(high: Int32, low: Int32, below: int, above: int, at: int, end: int) -> int:
     least, most = low[at], high[at]
     for i in range(np.uint64(at), np.uint64(end)):
         least = min(least, low[i])
@@ -164,7 +176,19 @@ def _first_beyond(high, low, below, above, at, end):
 
 
 @kernel
-def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, close, mark):
+def _at_clock_close(
+    S: Int64,
+    P: Int64,
+    rows: Int64,
+    ts: int,
+    j: int,
+    truth: UInt8,
+    alternative: Int16,
+    measures: Float64,
+    scales: Float64,
+    close: int,
+    mark: int,
+) -> bool:
     """At a clock close: cancels, the limit of time, then what the rules make of it.
     Returns whether the book had room for what was asked."""
     if S[State.OPEN_ORDERS] > 0 and P[Param.CANCELS] == 1:
@@ -196,13 +220,13 @@ def _at_clock_close(S, P, rows, ts, j, truth, alternative, measures, scales, clo
 
 
 @kernel
-def exit_close(P, kind, rule):
+def exit_close(P: Int64, kind: int, rule: int) -> int:
     """Where ``P`` holds the fraction that alternative ``rule`` of an exit rule closes."""
     return P[Param.EXITS] + P[Param.EXITS_LONG] * kind + rule
 
 
 @kernel
-def _exit_part(S, P, j, action, alternative):
+def _exit_part(S: Int64, P: Int64, j: int, action: int, alternative: Int16) -> int:
     """What is left of an action when an exit closes only a part: it fires once per position, and
     nothing enters beside it; nothing is asked for twice while an exit is on its way."""
     if action & (EXIT_LONG | EXIT_SHORT) == 0:
@@ -221,7 +245,7 @@ def _exit_part(S, P, j, action, alternative):
 
 
 @kernel
-def _too_long(S, P, rows, ts):
+def _too_long(S: Int64, P: Int64, rows: Int64, ts: int) -> bool:
     """The time stop: a position held for the limit leaves at the next open."""
     if (
         P[Param.MAX_BARS] > 0
@@ -234,7 +258,7 @@ def _too_long(S, P, rows, ts):
 
 
 @kernel
-def _record(S, rows, ts, j, action, alternative):
+def _record(S: Int64, rows: Int64, ts: int, j: int, action: int, alternative: Int16) -> None:
     """Write the decision's row."""
     at = S[State.ROWS + Table.DECISIONS]
     rows[Table.DECISIONS, at, DecisionRow.TS_MS] = ts
@@ -246,14 +270,14 @@ def _record(S, rows, ts, j, action, alternative):
 
 
 @kernel
-def _judged(S, judged):
+def _judged(S: Int64, judged: Int64) -> bool:
     """Whether the exit rule of the position reads the position."""
     side = S[State.SIDE]
     return side != 0 and judged[0 if side > 0 else 1] == 1
 
 
 @kernel
-def _room(S, P, rows):
+def _room(S: Int64, P: Int64, rows: Int64) -> bool:
     """Whether the segment can take any one bar's rows."""
     pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
     need = ROWS_PER_BAR + 2 * pieces
@@ -268,7 +292,7 @@ def _room(S, P, rows):
 
 
 @kernel
-def _holds(S):
+def _holds(S: Int64) -> bool:
     """Invariant 4."""
     total = S[State.INITIAL_E8] + S[State.GROSS_E8] - S[State.FEES_E8] + S[State.FUNDING_E8]
     if total != S[State.WALLET_E8] or S[State.WALLET_E8] < 0 or S[State.LOTS] < 0:
@@ -284,7 +308,9 @@ def _holds(S):
 
 
 @kernel
-def _trail_measure(S, base_index, measures, scales, at, j):
+def _trail_measure(
+    S: Int64, base_index: Int64, measures: Float64, scales: Float64, at: int, j: int
+) -> int:
     """The trail's distance at the last clock close at or before bar ``at``'s close."""
     if j < len(base_index) and base_index[j] == at:
         return measure_e8(measures, scales, Measure.TRAIL, j)
@@ -294,7 +320,9 @@ def _trail_measure(S, base_index, measures, scales, at, j):
 
 
 @kernel
-def _load(B, series, i, opened, high, low, close):
+def _load(
+    B: Int64, series: int, i: int, opened: Int32, high: Int32, low: Int32, close: Int32
+) -> None:
     B[series, OPEN] = opened[i]
     B[series, HIGH] = high[i]
     B[series, LOW] = low[i]
@@ -302,23 +330,25 @@ def _load(B, series, i, opened, high, low, close):
 
 
 @kernel
-def stopped(S):
+def stopped(S: Int64) -> bool:
     """Whether the run has ended before its data."""
     return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
 
 
 @njit(cache=True)
 def step_block(
-    S, P, rows,
-    open_ms, close_of,
-    opened, high, low, close,
-    mark_open, mark_high, mark_low, mark,
-    index_open, index_high, index_low, index,
-    volume_lots, fund_ms, fund_rate,
-    clock_ms, base_index, truth, alternative, measures, scales,
-    code, F, T, lo, fields, rule_rows, rule_ends, judged,
-    first, last, at, j, point,
-):  # fmt: skip
+    S: Int64, P: Int64, rows: Int64,
+    open_ms: Int64, close_of: Int64,
+    opened: Int32, high: Int32, low: Int32, close: Int32,
+    mark_open: Int32, mark_high: Int32, mark_low: Int32, mark: Int32,
+    index_open: Int32, index_high: Int32, index_low: Int32, index: Int32,
+    volume_lots: Int64, fund_ms: Int64, fund_rate: Int64,
+    clock_ms: Int64, base_index: Int64, truth: UInt8, alternative: Int16,
+    measures: Float64, scales: Float64,
+    code: Int64, F: Float64, T: UInt8, lo: int, fields: Int64,
+    rule_rows: Int64, rule_ends: Int64, judged: Int64,
+    first: int, last: int, at: int, j: int, point: int,
+) -> tuple[int, int]:  # fmt: skip
     """Step the fill bars ``[first + at, last)``; returns ``(next bar, next clock index)``, the bar
     counted from ``first``.
 
@@ -336,7 +366,7 @@ def step_block(
     has ended (:func:`stopped`); as next bar ``BROKEN`` if invariant 4 fails, ``FULL`` if there are
     more unfinished orders than slots.
     """
-    mark_before = np.int64(mark[first - 1]) if first > 0 else 0
+    mark_before = wide(mark[first - 1]) if first > 0 else 0
     open_ms, close_of = open_ms[first:last], close_of[first:last]
     opened, high = opened[first:last], high[first:last]
     low, close = low[first:last], close[first:last]
@@ -405,7 +435,7 @@ def step_block(
                     )  # fmt: skip
                 if closes and not _at_clock_close(
                     S, P, rows, clock_ms[j - 1], j - 1, truth, alternative, measures, scales,
-                    np.int64(close[at - 1]), np.int64(mark[at - 1]),
+                    wide(close[at - 1]), wide(mark[at - 1]),
                 ):  # fmt: skip
                     return FULL, j
                 continue
@@ -415,7 +445,7 @@ def step_block(
         _load(B, 2, at, index_open, index_high, index_low, index)
         if P[Param.PARTICIPATION] == 1:
             S[State.VOLUME_LOTS] = volume_lots[at]
-        before = np.int64(mark[at - 1]) if at > 0 else mark_before
+        before = wide(mark[at - 1]) if at > 0 else mark_before
         open_bar(S, P, rows, B, W, ts, close_of[at], before, fund_ms, fund_rate)
         walk_bar(S, P, rows, B, W, kept, ts)
         if stopped(S):
@@ -460,7 +490,9 @@ def step_block(
 
 
 @kernel
-def finish(S, P, rows, terminal, which, ts, mark):
+def finish(
+    S: Int64, P: Int64, rows: Int64, terminal: Int64, which: int, ts: int, mark: int
+) -> bool:
     """The terminal point at ``ts``, number ``which``, into ``terminal`` (int64[4]: time, equity,
     peak, signed lots); the identity, and the end of the last drawdown. Where the data end before
     the open at which a drawdown stop leaves, the run is stopped all the same."""

@@ -17,13 +17,13 @@ from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.leg import AT, FROM, OF, TO, price_now
 from engine.exchange.margin import liquidation_bounds
-from engine.kernel import kernel
+from engine.kernel import Int64, kernel
 
 NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
 
 
 @kernel
-def visit(S, price):
+def visit(S: Int64, price: int) -> None:
     """The last price has been at ``price`` while the position was held."""
     if S[State.SIDE] == 0:
         return
@@ -36,7 +36,7 @@ def visit(S, price):
 
 
 @kernel
-def _meets(W, series, level, falls):
+def _meets(W: Int64, series: int, level: int, falls: bool) -> tuple[int, int]:
     """Where on the leg, at or after now, ``series`` is at or below (``falls``) or at or above
     ``level``: ``(n, d)`` of the fraction, ``d`` 0 when it is not."""
     a, b = W[FROM + series], W[TO + series]
@@ -58,13 +58,13 @@ def _meets(W, series, level, falls):
 
 
 @kernel
-def _sooner(n, d, best_n, best_d):
+def _sooner(n: int, d: int, best_n: int, best_d: int) -> bool:
     """Whether ``n / d`` comes strictly before the best; any comes before none."""
     return d > 0 and (best_d == 0 or n * best_d < best_n * d)
 
 
 @kernel
-def _next_event(S, P, W):
+def _next_event(S: Int64, P: Int64, W: Int64) -> tuple[int, int, int, int]:
     """The first thing that happens from here on: ``(what, which, n, d)``; ``which`` is a target's
     index or an order's slot."""
     what, which, n, d = NOTHING, 0, 0, 0
@@ -92,7 +92,7 @@ def _next_event(S, P, W):
 
 
 @kernel
-def _target_meets(S, P, W, k, side, term):
+def _target_meets(S: Int64, P: Int64, W: Int64, k: int, side: int, term: int) -> tuple[int, int]:
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
     if S[State.TARGET_IS_MARKET + k] == 1:
@@ -103,7 +103,7 @@ def _target_meets(S, P, W, k, side, term):
 
 
 @kernel
-def _holds(W, series, level, falls):
+def _holds(W: Int64, series: int, level: int, falls: bool) -> bool:
     """Whether ``series`` is at or beyond ``level`` at this very point of the leg."""
     a, b = W[FROM + series], W[TO + series]
     if not falls:
@@ -112,7 +112,9 @@ def _holds(W, series, level, falls):
 
 
 @kernel
-def _next_order(S, P, W, what, which, n, d):
+def _next_order(
+    S: Int64, P: Int64, W: Int64, what: int, which: int, n: int, d: int
+) -> tuple[int, int, int, int]:
     """As :func:`_next_event`, the entry orders taken into account."""
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
     best = 0
@@ -140,7 +142,7 @@ def _next_order(S, P, W, what, which, n, d):
 
 
 @kernel
-def _liquidated(S, P, rows, ts, mark):
+def _liquidated(S: Int64, P: Int64, rows: Int64, ts: int, mark: int) -> None:
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
@@ -157,7 +159,7 @@ def _liquidated(S, P, rows, ts, mark):
 
 
 @kernel
-def walk_leg(S, P, rows, W, ts):
+def walk_leg(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int) -> None:
     """Move last, mark and index to the end of the leg in ``W``, firing what they meet."""
     W[AT], W[OF] = 0, 1
     while S[State.STATUS] < Status.STOPPED_DRAWDOWN:
