@@ -43,6 +43,7 @@ Run = Callable[[], np.ndarray]
 def lockstep(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float) -> Run:
     """The play ``ema_bracket`` through ``run_backtest``, every result table built."""
     from engine import run_backtest
+    from engine.tables import column_values
 
     play, dataset, config = _bracket_play(columns, stop_pct, target_pct)
 
@@ -50,7 +51,7 @@ def lockstep(columns: dict[str, np.ndarray], stop_pct: float, target_pct: float)
         result = run_backtest(play, dataset, config)
         tables = (result.decisions, result.orders, result.fills, result.ledger, result.equity)
         assert all(table.num_rows for table in tables)
-        return result.trades.column("entry_ms").to_numpy()
+        return column_values(result.trades, "entry_ms")
 
     return run
 
