@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,7 @@ def column_values(table: pa.Table, name: str) -> npt.NDArray[Any]:
 def _texts(words: Sequence[str | None], index: Int64) -> pa.Array:
     """``words[index]`` as an Arrow array; see :func:`_numbers`."""
     pieces = [b"" if word is None else word.encode() for word in words]
-    offsets = np.zeros(len(words) + 1, np.int32)
-    np.cumsum([len(piece) for piece in pieces], out=offsets[1:])
+    offsets = np.array([0, *accumulate(map(len, pieces))], np.int32)
     missing = np.array([word is None for word in words], np.bool_)
     there = pa.py_buffer(np.packbits(~missing, bitorder="little"))
     buffers = [there, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
