@@ -50,6 +50,7 @@ def lockstep(
 ) -> Run:
     """A play through ``run_backtest``, every result table built; ``ema_bracket`` if not said."""
     from engine import run_backtest
+    from engine.tables import column_values
 
     play, dataset, config = _bracket_play(columns, stop_pct, target_pct, file)
 
@@ -57,7 +58,7 @@ def lockstep(
         result = run_backtest(play, dataset, config)
         tables = (result.decisions, result.orders, result.fills, result.ledger, result.equity)
         assert all(table.num_rows for table in tables)
-        return result.trades.column("entry_ms").to_numpy()
+        return column_values(result.trades, "entry_ms")
 
     return run
 

@@ -12,6 +12,7 @@ from engine.exchange.codes import OrderState, Refusal
 from engine.exchange.curve import EquityCurve
 from engine.exchange.layout import FillRow, OrderRow, State, TradeRow
 from engine.metrics import RunFacts
+from engine.tables import column_values
 
 Int64 = npt.NDArray[np.int64]
 
@@ -71,15 +72,11 @@ def run_facts(
         net=column[TradeRow.GROSS_E8] - column[TradeRow.FEES_E8] + column[TradeRow.FUNDING_E8],
         gross=column[TradeRow.GROSS_E8],
         bars=column[TradeRow.BARS],
-        r=_floats(trades, "r"),
-        mae_pct=_floats(trades, "mae_pct"),
-        mfe_pct=_floats(trades, "mfe_pct"),
+        r=column_values(trades, "r"),
+        mae_pct=column_values(trades, "mae_pct"),
+        mfe_pct=column_values(trades, "mfe_pct"),
         refused=totals.refused,
     )
-
-
-def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), np.float64)
 
 
 def total(values: Int64) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,34 @@ _SIDES = ("sell", "buy")
 _POSITIONS = ("short", "long")
 
 
+def _numbers(values: Any, missing: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    """An Arrow array over the memory of ``values``, null where ``missing``. ``pa.array`` would load
+    pandas for it."""
+    held = np.ascontiguousarray(values)
+    there = None
+    if missing is not None and missing.any():
+        there = pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    kind = pa.from_numpy_dtype(held.dtype)
+    return pa.Array.from_buffers(kind, len(held), [there, pa.py_buffer(held)])
+
+
+def column_values(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    """The memory behind a number column of a table built here: its values, NaN where a float is
+    null; see :func:`_numbers`."""
+    (chunk,) = table.column(name).chunks
+    return np.frombuffer(chunk.buffers()[1], chunk.type.to_pandas_dtype(), len(chunk), 0)
+
+
+def _texts(words: Sequence[str | None], index: Int64) -> pa.Array:
+    """``words[index]`` as an Arrow array; see :func:`_numbers`."""
+    pieces = [b"" if word is None else word.encode() for word in words]
+    offsets = np.array([0, *accumulate(map(len, pieces))], np.int32)
+    missing = np.array([word is None for word in words], np.bool_)
+    there = pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    buffers = [there, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
+    return pa.Array.from_buffers(pa.string(), len(words), buffers).take(_numbers(index))
+
+
 class _Table:
     """Columns of one table in the order they are added."""
 
@@ -51,19 +80,19 @@ class _Table:
 
     def add(self, name: str, unit: str, values: Any) -> None:
         """A number column without a missing value."""
-        self._put(name, pa.array(values), unit)
+        self._put(name, _numbers(values), unit)
 
     def missing(self, name: str, unit: str, values: Float64) -> None:
         """A float column in which NaN is null: not there."""
-        self._put(name, pa.array(values, from_pandas=True), unit)
+        self._put(name, _numbers(values, np.isnan(values)), unit)
 
     def optional(self, name: str, unit: str, values: Int64, there: npt.NDArray[np.bool_]) -> None:
         """An integer column that is null where ``there`` is false."""
-        self._put(name, pa.array(values, mask=~there), unit)
+        self._put(name, _numbers(values, ~there), unit)
 
     def text(self, name: str, words: Sequence[str | None], index: Int64) -> None:
         """A text column: ``words[index]``."""
-        self._put(name, pa.array(words, pa.string()).take(pa.array(index)), "")
+        self._put(name, _texts(words, index), "")
 
     def usdt(self, name: str, e8: Int64) -> None:
         """Money as float USDT and as exact 1e-8 USDT."""
@@ -325,11 +354,11 @@ def decisions_table(
             pa.field("values", pa.struct([pa.field(name, pa.float64()) for name in names])),
         ]
     )
-    items = [pa.array(column, pa.float64(), from_pandas=True) for column in values.T]
+    items = [_numbers(column, np.isnan(column)) for column in values.T]
     columns = [
-        pa.array(times),
-        pa.array(words, pa.string()).take(pa.array(actions)),
-        pa.array(rules[0], pa.string()).take(pa.array(rules[1])),
+        _numbers(times),
+        _texts(words, actions),
+        _texts(*rules),
         pa.StructArray.from_arrays(items, fields=list(schema.field("values").type)),
     ]
     return pa.Table.from_arrays(columns, schema=schema)
