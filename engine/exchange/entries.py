@@ -143,7 +143,7 @@ def _facts_refusal(
     leverage = P[term + Term.LEVERAGE_E2]
     if leverage > P[Param.MAX_LEVERAGE_E2]:
         return Refusal.LEVERAGE_ABOVE_MAX
-    if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
+    if S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         return Refusal.LEVERAGE_MISMATCH
     if opening > 0 and _above_tier(S, P, side, opening, leverage, mark):
         return Refusal.TIER_LIMIT
