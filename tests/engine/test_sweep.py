@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,7 @@ from engine import Dataset, Instrument, RunConfig, run_backtest, sweep
 from engine.bars import Bars
 from engine.errors import ConfigError, PlayError
 from engine.play import loads_play, vary_play
+from engine.play.own_indicators import IndicatorSource
 from engine.timeframe import Timeframe
 from tests.engine.exchange.test_plays import BASE, PLAYS, STEP_MS, market
 
@@ -25,6 +28,7 @@ SOURCES = {
     for name, risk in PLAYS.items()
 }
 BARS = 2_500
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def dataset(bars: Bars) -> Dataset:
@@ -123,6 +127,22 @@ def test_varied_plays_are_those_that_are_loaded_anew() -> None:
         loads_play(source, "a.yml", params={"fast_bars": 4, "slow_bars": 30}),
         loads_play(source, "a.yml", params={"fast_bars": 4, "distance": "2%"}),
     ]
+
+
+def test_a_sweep_of_a_projects_own_indicator() -> None:
+    """Its source goes along, and each set proves it with the set's own length."""
+    file = ROOT / "plays" / "custom" / "efficiency.py"
+    own = [IndicatorSource("efficiency.py", str(file), file.read_text(encoding="utf-8"))]
+    source = SOURCES["ladder"].replace("cross_above(fast, slow)", "efficiency(close, reach) > 0.6")
+    source = source.replace("atr(reach)", "atr(14)")
+    play = loads_play(source, "a.yml", indicators=own)
+    data, sets = dataset(market(BARS, 3)), [{"reach": 4}, {"reach": 11}]
+    trials = sweep(play, data, RunConfig(), sets)
+    assert len({trial.net_e8 for trial in trials}) == 2
+    for trial, params in zip(trials, sets, strict=True):
+        alone = loads_play(source, "a.yml", params=params, indicators=own)
+        assert trial.play == alone
+        assert trial.trades.equals(run_backtest(alone, data, RunConfig()).trades)
 
 
 def test_bad_sets_are_refused() -> None:
