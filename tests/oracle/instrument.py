@@ -22,15 +22,18 @@ class Fixed:
         return self
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Tier(Fixed):
     """A risk tier: notional up to ``cap`` USDT, maintenance rate, deduction, highest leverage.
-    (Compared by identity: prices of liquidation are remembered by their ladder.)"""
+    (Hashed by its cap alone: prices of liquidation are remembered by their ladder.)"""
 
     cap: Decimal
     rate: Fraction
     deduction: Decimal
     max_leverage: Fraction
+
+    def __hash__(self) -> int:
+        return hash(self.cap)
 
 
 @dataclass(frozen=True)

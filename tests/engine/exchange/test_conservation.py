@@ -49,7 +49,7 @@ class Run:
         self.fills, self.ledger, self.trades, self.orders, self.events = (
             exchange.rows(table).tolist() for table in tables
         )
-        self.points = exchange.points[:, : exchange.point_count].T.tolist()
+        self.last_equity = int(exchange.curve().columns((1, 1)).equity_e8[-1])
         self.last_mark = int(exchange.prices.mark_close[exchange._last_bar])
 
 
@@ -76,7 +76,7 @@ def money(run: Run) -> None:
     open_profit = state[State.SIDE] * (
         state[State.LOTS] * run.last_mark * run.params[Param.VALUE_E8] - state[State.COST_E8]
     )
-    assert run.points[-1][1] == wallet + open_profit
+    assert run.last_equity == wallet + open_profit
 
 
 def positions(run: Run) -> None:
