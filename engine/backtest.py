@@ -142,7 +142,8 @@ class _Raw:
         column = np.ascontiguousarray(self.decisions.T)
         actions = column[DecisionRow.ACTION]
         alternatives = self.decisions[:, DecisionRow.RULES : DecisionRow.RULES + 4]
-        # Few combinations of action and alternatives: one number for each, its text made once.
+        # Few combinations of action and alternatives: one number for each, its text made once. A
+        # file holds fewer than 2^14 alternatives (``engine.play.document.MAX_NODES``).
         key = actions.copy()
         for alternative in column[DecisionRow.RULES : DecisionRow.RULES + 4]:
             key = key << 14 | alternative + 1

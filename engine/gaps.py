@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.bars import Bars, IntColumn
+from engine.bars import Bars, IntColumn, check_bars
 from engine.dataset import Dataset
 from engine.errors import DataError
-from engine.timeframe import Timeframe, bar_index, bar_indices, bar_opens, format_ms
+from engine.timeframe import Timeframe, bar_index, bar_indices, bar_opens, ceil_ms, format_ms
 
 _SERIES = ("bars", "mark", "index")
 
@@ -25,14 +25,18 @@ def settled(dataset: Dataset, policy: str) -> tuple[Dataset, int]:
     """The dataset with its holes settled by ``gaps=`` ``policy``, and how many bars of the fill
     series were missing up to the window's end.
 
-    Raises DataError ``DATA_HOLE`` if a series that is to stand still lacks its first bar.
+    Raises BarsError for a series that has more wrong with it than holes, DataError ``DATA_HOLE`` if
+    one that is to stand still lacks its first bar.
     """
     if policy == "refuse" or not len(dataset.bars):
         return dataset, 0
-    first_ms, base = int(dataset.bars.open_ms[0]), dataset.base_timeframe
-    first, end = bar_index(first_ms, base), bar_index(dataset.until_ms, base)
-    missing = end - first - len(dataset.bars)
+    base = dataset.base_timeframe
     held = {name: getattr(dataset, name) for name in _SERIES if getattr(dataset, name) is not None}
+    for series in held.values():
+        check_bars(series, base, holes=True)
+    begin_ms = min(int(dataset.bars.open_ms[0]), ceil_ms(dataset.since_ms, base))
+    first, end = bar_index(begin_ms, base), bar_index(dataset.until_ms, base)
+    missing = end - first - len(dataset.bars)
     settle: dict[str, Any]
     if policy == "flat":
         wanted = bar_opens(np.arange(first, end, dtype=np.int64), base)

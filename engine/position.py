@@ -119,8 +119,10 @@ class Position:
         """What exit rules may read of the open position at a clock close of price ``close``: the
         side as 0 long, 1 short; ``r`` is NaN without a stop. The same sums, bit for bit, as the
         simulated exchange's (:mod:`engine.exchange.position_rules`)."""
-        worth = abs(self.lots) * qty_step * Decimal(repr(close)) * E8
-        profit = float(self.side * (_whole(worth, f"a close of {close}") - self.cost_e8))
+        # A price beside its 1e-8 by a double's error is that price, as where a run's are converted.
+        price_e8 = (Decimal(repr(close)) * E8).to_integral_value()
+        worth_e8 = int(abs(self.lots) * qty_step * price_e8)
+        profit = float(self.side * (worth_e8 - self.cost_e8))
         risk = math.nan
         if self.risk_e8 > 0:
             risk = self.risk_e8 * (float(abs(self.lots)) / float(self.original_lots))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine import tables
-from engine.backtest import Result, run_backtest
+from engine.backtest import BLOCK_BARS, Result, run_backtest
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import ConfigError
@@ -39,8 +39,7 @@ from engine.session import rule_ids
 
 Int64 = npt.NDArray[np.int64]
 
-#: Fill bars computed at a time, and sets that share their features; results depend on neither.
-BLOCK_BARS = 16_384
+#: Sets that share their features; results do not depend on it.
 GROUP = 128
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.backtest import Result, run_backtest
+from engine.backtest import BLOCK_BARS, Result, run_backtest
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import ConfigError
@@ -35,9 +35,6 @@ from tasks.window import (
 
 if TYPE_CHECKING:
     from tasks.store import Snapshot, Store
-
-#: Fill bars computed at a time; results do not depend on it.
-BLOCK_BARS = 16_384
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from engine.exchange.codes import EventKind, LedgerKind, Liquidity, OrderState, Reason
 from engine.exchange.events import note
-from engine.exchange.guards import DAY_MS
 from engine.exchange.layout import (
     FillRow,
     LedgerRow,
@@ -29,6 +28,7 @@ from engine.exchange.margin import (
 )
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
 from engine.kernel import Int64, kernel
+from engine.timeframe import DAY_MS
 
 
 @kernel

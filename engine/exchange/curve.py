@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from engine.exchange.guards import DAY_MS
 from engine.exchange.layout import MarkRow
 from engine.exchange.prices import Units
+from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

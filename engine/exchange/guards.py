@@ -9,8 +9,7 @@ from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil
 from engine.kernel import Int64, kernel
-
-DAY_MS = 86_400_000
+from engine.timeframe import DAY_MS
 
 
 @kernel

@@ -12,12 +12,12 @@ from engine.errors import EngineError, LedgerError
 from engine.exchange.codes import Status
 from engine.exchange.curve import EquityCurve
 from engine.exchange.exits import close_at_end
-from engine.exchange.guards import DAY_MS
 from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Param, Slot, State, Table
 from engine.exchange.prices import PriceColumns
 from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
 from engine.exchange.terms import Terms
 from engine.features.evaluation import PositionRules
+from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
 

@@ -129,11 +129,23 @@ def test_what_has_no_price_before_it_cannot_stand_still():
     assert refused.value.code == "DATA_HOLE"
 
 
-def test_a_series_out_of_order_or_off_the_grid_is_refused_whatever_the_policy():
+def test_a_window_that_begins_in_a_hole_has_no_price_to_stand_still_at():
+    data = dataset(2)
+    late = replace(data, bars=data.bars[slice(90, None)], mark=data.mark[slice(90, None)])
+    with pytest.raises(DataError, match="first bar of bars") as refused:
+        run_backtest(PLAY, late, config(gaps="flat"))
+    assert refused.value.code == "DATA_HOLE"
+    assert settled(late, "skip")[1] == 90
+
+
+@pytest.mark.parametrize("policy", ["flat", "skip"])
+@pytest.mark.parametrize("name", ["bars", "mark"])
+@pytest.mark.parametrize("shift", [2 * MINUTE, 1], ids=["out of order", "off the grid"])
+def test_more_than_holes_is_refused_whatever_the_policy(policy: str, name: str, shift: int):
     data = holed()
-    for at, shift in ((700, 2 * MINUTE), (700, 1)):
-        times = data.bars.open_ms.copy()
-        times[at] += shift
-        spoilt = replace(data, bars=replace(data.bars, open_ms=times), mark=None)
-        with pytest.raises(BarsError):
-            run_backtest(PLAY, spoilt, config(gaps="skip", mark="last"))
+    series = getattr(data, name)
+    times = series.open_ms.copy()
+    times[700] += shift
+    spoilt = replace(data, **{name: replace(series, open_ms=times)})
+    with pytest.raises(BarsError):
+        run_backtest(PLAY, spoilt, config(gaps=policy))
