@@ -9,6 +9,7 @@ from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import MarkRow, Param, State, Table
+from engine.exchange.search import clock_at
 from engine.kernel import Int32, Int64, kernel
 
 
@@ -71,25 +72,6 @@ def mark_run(S: Int64, P: Int64, rows: Int64, first: int, end: int) -> None:
     rows[Table.MARKS, at, MarkRow.PER_UNIT_E8] = per_unit
     rows[Table.MARKS, at, MarkRow.LOTS] = side * lots
     S[State.ROWS + Table.MARKS] = at + 1
-
-
-@kernel
-def clock_at(base_index: Int64, bar: int, lo: int) -> int:
-    """Index of the first of ``base_index`` (strictly increasing) at or after ``lo`` that is above
-    ``bar``."""
-    m = len(base_index)
-    if lo >= m or base_index[lo] > bar:
-        return lo
-    hi = min(m, lo + bar - base_index[lo] + 1)
-    if base_index[hi - 1] <= bar:
-        return hi
-    while lo < hi:
-        mid = (lo + hi) // 2
-        if base_index[mid] <= bar:
-            lo = mid + 1
-        else:
-            hi = mid
-    return lo
 
 
 @kernel

@@ -26,11 +26,12 @@ from engine.exchange.guards import after_bar, entry_allowed, guarded
 from engine.exchange.layout import FAR, DecisionRow, Param, State, Table
 from engine.exchange.leg import SCRATCH
 from engine.exchange.margin import E8, unrealised
-from engine.exchange.marking import clock_at, close_drawdown, mark_bar, mark_run, stretch
+from engine.exchange.marking import close_drawdown, mark_bar, mark_run, stretch
 from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
+from engine.exchange.search import clock_at, first_above
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
@@ -47,19 +48,6 @@ ROWS_PER_BAR = 800
 EVENTS_PER_ROW = 4
 
 BROKEN, FULL = -1, -2
-
-
-@kernel
-def bar_at(open_ms: Int64, ts: int, lo: int, hi: int) -> int:
-    """Index of the first of ``open_ms`` (increasing) in ``[lo, hi)`` that is above ``ts``, by
-    bisection; else ``hi``."""
-    while lo < hi:
-        mid = (lo + hi) // 2
-        if open_ms[mid] <= ts:
-            lo = mid + 1
-        else:
-            hi = mid
-    return lo
 
 
 @kernel
@@ -394,7 +382,7 @@ def step_block(
             else:
                 event = S[State.NEXT_FUNDING]
                 if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
-                    end = bar_at(open_ms, fund_ms[event], at, end) - 1
+                    end = first_above(open_ms, fund_ms[event], at, end) - 1
                 if S[State.EVENTS] == 1:
                     end = min(end, at + 1)
                 if end > at:

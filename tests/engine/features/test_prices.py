@@ -72,23 +72,26 @@ def test_a_price_nothing_feeds_refuses_the_run(name: str) -> None:
         features.advance(bars, 0, 10)
 
 
+def dataset_of(bars: Bars, **series: object) -> Dataset:
+    return Dataset(
+        symbol="BTCUSDT",
+        base_timeframe=Timeframe.M1,
+        bars=bars,
+        instrument=Instrument.default("BTCUSDT"),
+        since_ms=int(bars.open_ms[0]),
+        until_ms=int(bars.open_ms[-1]) + 60_000,
+        **series,  # type: ignore[arg-type]
+    )
+
+
 def test_a_dataset_feeds_mark_and_funding_to_expressions() -> None:
     """Funding: the last rate at or before a bar's close; an event at the close counts."""
     full = make_bars(10)
     bars = Bars(full.open_ms, full.open, full.high, full.low, full.close, full.volume)
     mark = Bars(full.open_ms, full.open, full.high, full.low, full.close + 0.25, full.volume)
     times = full.open_ms[[3, 7]]
-    dataset = Dataset(
-        symbol="BTCUSDT",
-        base_timeframe=Timeframe.M1,
-        bars=bars,
-        instrument=Instrument.default("BTCUSDT"),
-        since_ms=int(full.open_ms[0]),
-        until_ms=int(full.open_ms[-1]) + 60_000,
-        mark=mark,
-        funding_ms=times,
-        funding_rate_e8=np.array([1000, -2000], np.int64),
-    )
+    rates = np.array([1000, -2000], np.int64)
+    dataset = dataset_of(bars, mark=mark, funding_ms=times, funding_rate_e8=rates)
     fed = dataset.fed_bars({"mark_close", "funding_rate"})
     assert fed.mark_close.tolist() == (full.close + 0.25).tolist()
     nan = float("nan")
@@ -103,17 +106,8 @@ def test_a_dataset_feeds_index_and_open_interest_to_expressions() -> None:
     bars = Bars(full.open_ms, full.open, full.high, full.low, full.close, full.volume)
     other = Bars(full.open_ms, full.open, full.high, full.low, full.close - 0.5, full.volume)
     closes = full.open_ms + 60_000
-    dataset = Dataset(
-        symbol="BTCUSDT",
-        base_timeframe=Timeframe.M1,
-        bars=bars,
-        instrument=Instrument.default("BTCUSDT"),
-        since_ms=int(full.open_ms[0]),
-        until_ms=int(closes[-1]),
-        index=other,
-        interest_ms=np.array([closes[1], closes[3] + 1]),
-        interest=np.array([7.0, 9.0]),
-    )
+    times, values = np.array([closes[1], closes[3] + 1]), np.array([7.0, 9.0])
+    dataset = dataset_of(bars, index=other, interest_ms=times, interest=values)
     fed = dataset.fed_bars({"index_close", "open_interest"})
     assert fed.index_close.tolist() == (full.close - 0.5).tolist()
     nan = float("nan")
