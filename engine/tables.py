@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import IntEnum
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from engine.exchange.curve import EquityCurve
 from engine.exchange.instrument import Scale
 from engine.exchange.layout import EventRow, FillRow, LedgerRow, OrderRow, TradeRow
 from engine.rules import action_name
+from engine.texts import texts
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -61,16 +61,6 @@ def column_values(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.frombuffer(chunk.buffers()[1], chunk.type.to_pandas_dtype(), len(chunk), 0)
 
 
-def _texts(words: Sequence[str | None], index: Int64) -> pa.Array:
-    """``words[index]`` as an Arrow array; see :func:`_numbers`."""
-    pieces = [b"" if word is None else word.encode() for word in words]
-    offsets = np.array([0, *accumulate(map(len, pieces))], np.int32)
-    missing = np.array([word is None for word in words], np.bool_)
-    there = pa.py_buffer(np.packbits(~missing, bitorder="little"))
-    buffers = [there, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
-    return pa.Array.from_buffers(pa.string(), len(words), buffers).take(_numbers(index))
-
-
 class _Table:
     """Columns of one table in the order they are added."""
 
@@ -92,7 +82,7 @@ class _Table:
 
     def text(self, name: str, words: Sequence[str | None], index: Int64) -> None:
         """A text column: ``words[index]``."""
-        self._put(name, _texts(words, index), "")
+        self._put(name, texts(words, index), "")
 
     def usdt(self, name: str, e8: Int64) -> None:
         """Money as float USDT and as exact 1e-8 USDT."""
@@ -357,8 +347,8 @@ def decisions_table(
     items = [_numbers(column, np.isnan(column)) for column in values.T]
     columns = [
         _numbers(times),
-        _texts(words, actions),
-        _texts(*rules),
+        texts(words, actions),
+        texts(*rules),
         pa.StructArray.from_arrays(items, fields=list(schema.field("values").type)),
     ]
     return pa.Table.from_arrays(columns, schema=schema)

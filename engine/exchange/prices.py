@@ -48,17 +48,15 @@ class PriceColumns:
 def _convert(column: FloatColumn, scale: float, out: Units) -> tuple[int, int]:
     """Write ``column * scale`` as whole units; the index of the first value that is none or does
     not fit, else -1, and the largest unit."""
-    bad = 0
+    bad, largest = 0, np.int32(0)
     for i in range(len(column)):
         value = column[i] * scale
         # What does not fit becomes 0.5, which is no whole unit: no branch, so a wide loop.
         inside = value if (value >= 0.0) & (value < _LARGEST) else 0.5
         unit = np.int32(inside + 0.5)
         out[i] = unit
+        largest = max(largest, unit)
         bad += int(abs(inside - unit) > _TOLERANCE)
-    largest = 0
-    for i in range(len(out)):
-        largest = max(largest, int(out[i]))
     if bad:
         for i in range(len(column)):
             if not abs(column[i] * scale - out[i]) <= _TOLERANCE:

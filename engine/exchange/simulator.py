@@ -62,7 +62,7 @@ class SimulatedExchange:
     """One account on one instrument, stepped block by block over fill bars.
 
     ``state`` is everything it knows (int64 by :class:`State`); rows it has written collect in
-    ``segments``, runs of the equity curve among them (:meth:`curve`).
+    ``segments`` as columns, runs of the equity curve among them (:meth:`curve`).
     ``volume_lots``: lots that may fill in each bar, empty without a participation cap.
     ``stop_ms``: when the run ended before its data, else None.
     """
@@ -188,7 +188,7 @@ class SimulatedExchange:
         every = all(isinstance(bars, range) for bars in self._clock_bars)
         bars = None if every else np.concatenate([np.asarray(b) for b in self._clock_bars])
         return EquityCurve(
-            runs=self.rows(Table.MARKS),
+            runs=np.ascontiguousarray(self.rows(Table.MARKS)),
             mark=self.prices.mark_close,
             close_ms=self.close_ms,
             clock_bars=bars,
@@ -197,13 +197,13 @@ class SimulatedExchange:
         )
 
     def rows(self, table: Table) -> Int64:
-        """Every row written to ``table``, int64[rows, WIDTHS[table]]."""
+        """Every row written to ``table``, int64[rows, WIDTHS[table]], each column in one piece."""
         self._take_rows()
         parts = self.segments[table]
         if len(parts) != 1:
             # In the place of its parts, so that rows are not held twice.
-            parts[:] = [np.concatenate([np.empty((0, WIDTHS[table]), np.int64), *parts])]
-        return parts[0]
+            parts[:] = [np.concatenate([np.empty((WIDTHS[table], 0), np.int64), *parts], axis=1)]
+        return parts[0].T
 
     def drain(self) -> tuple[Int64, Int64]:
         """Fills and orders written since the last time. The exchange keeps no rows but trades and
@@ -214,7 +214,7 @@ class SimulatedExchange:
             if table not in _KEPT:
                 self.segments[table].clear()
             elif self._count(table):
-                self.segments[table].append(self._segment(table).copy())
+                self.segments[table].append(np.ascontiguousarray(self._segment(table).T))
         self.state[State.ROWS : State.ROWS + len(Table)] = 0
         return found
 
@@ -237,7 +237,7 @@ class SimulatedExchange:
             return False
         for table, count in enumerate(counts.tolist()):
             if count:
-                self.segments[table].append(self._segment(Table(table)).copy())
+                self.segments[table].append(np.ascontiguousarray(self._segment(Table(table)).T))
         counts[:] = 0
         return True
 

@@ -136,25 +136,29 @@ def assemble(
             hint="sync its instrument and risk_tiers from the venue, or set liquidation=off",
             code="RISK_TIERS_MISSING",
         )
-    first_term = Param.TIERS + Tier.SIZE * len(tiers)
-    first_exit = first_term + Term.SIZE * len(terms)
-    params = np.zeros(first_exit + len(exits[0]) + len(exits[1]), np.int64)
-    for param, number in values.items():
-        params[param] = int(number)
-    params[Param.TIER_COUNT] = len(tiers)
-    params[Param.EXITS], params[Param.EXITS_LONG] = first_exit, len(exits[0])
-    for k, tier in enumerate(tiers):
-        params[Param.TIERS + Tier.SIZE * k :][: Tier.SIZE] = (
+    ladder = [
+        cell
+        for tier in tiers
+        for cell in (
             int(tier.cap_usdt * E8),
             int(tier.rate * E8),
             int(tier.deduction_usdt * E8),
             int(tier.max_leverage * _LEVERAGE_STEPS),
         )
-    for k, term in enumerate(terms):
+    ]
+    cells = [0] * Param.TIERS
+    for param, number in values.items():
+        cells[param] = int(number)
+    cells[Param.TIER_COUNT] = len(tiers)
+    cells[Param.EXITS] = Param.TIERS + len(ladder) + Term.SIZE * len(terms)
+    cells[Param.EXITS_LONG] = len(exits[0])
+    cells += ladder
+    for term in terms:
+        record = [0] * Term.SIZE
         for cell, value in term.items():
-            params[first_term + Term.SIZE * k + cell] = int(value)
-    params[first_exit:] = [*exits[0], *exits[1]]
-    return params
+            record[cell] = int(value)
+        cells += record
+    return np.array([*cells, *exits[0], *exits[1]], np.int64)
 
 
 def term_offset(params: Int64, k: int) -> int:

@@ -131,6 +131,7 @@ class Features:
         ]
         self._fill_constants()
         self._steps = [self._step(group) for group in _groups(plan)]
+        self._every_bar = np.arange(capacity, dtype=np.int64)
         self._truth = np.zeros((4, capacity), np.uint8)
         self._alternative = np.full((4, capacity), -1, np.int16)
         self._measures = np.full((Measure.COUNT, capacity), np.nan)
@@ -144,6 +145,10 @@ class Features:
         late = [i for i, node in enumerate(plan.nodes) if node.late]
         self._late = [(plan.nodes[i], self._rows[i]) for i in late]
         self._position = self._position_rules(late)
+        # Recorded values, the truths among them by their column: of those no number is read.
+        named = [(self._rows[i], plan.nodes[i].truth) for i in plan.values.values()]
+        self._value_rows = np.array([0 if truth else row for row, truth in named], np.int64)
+        self._truth_values = [(k, row) for k, (row, truth) in enumerate(named) if truth]
 
     # -- carrying out -------------------------------------------------------------------------
 
@@ -182,17 +187,12 @@ class Features:
     def values(self, closes: Int64) -> Float64:
         """Recorded series and setups at some of the block's clock closes, float64[closes, names];
         truth values are 0 and 1, missing is NaN."""
-        names = self.plan.values
-        out = np.empty((len(closes), len(names)))
         at = self._clock.lo + closes
-        for column, node in enumerate(names.values()):
-            row = self._rows[node]
-            if self.plan.nodes[node].truth:
-                truth = self._clock.T[row, at]
-                out[:, column] = np.where(truth == 1, np.nan, truth // 2)
-            else:
-                out[:, column] = self._clock.F[row, at]
-        return out
+        out = self._clock.F[self._value_rows[:, None], at]
+        for column, row in self._truth_values:
+            truth = self._clock.T[row, at]
+            out[column] = np.where(truth == 1, np.nan, truth // 2)
+        return out.T
 
     def judge(self, block: ClockBlock, at: int, fields: Mapping[str, float]) -> None:
         """Evaluate the rules that read the position at clock close ``at`` of the block, where its
@@ -222,7 +222,7 @@ class Features:
     def _extend(self, bars: Bars, lo: int, hi: int) -> Int64:
         """Append the bars to every timeframe; the base bars that closed the clock's, from lo."""
         base = self.plan.base
-        closed_by = np.arange(hi - lo, dtype=np.int64)
+        closed_by = self._every_bar[: hi - lo]
         for timeframe, track in self._tracks.items():
             if timeframe is base:
                 track.extend(bar_index(int(bars.open_ms[lo]), base) if hi > lo else 0, hi - lo)

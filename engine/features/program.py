@@ -358,17 +358,22 @@ def rule_columns(
 ) -> None:
     """Truth and first true alternative of each rule kind; a kind's rows are those of ``rows`` up
     to ``ends[kind]``, none: false."""
-    begin = 0
+    begin, n = 0, hi - lo
     for kind in range(4):
         out, which = truth[kind], alternative[kind]
-        for i in range(hi - lo):
-            out[i] = 0
-            which[i] = -1
-        for place in range(ends[kind] - begin):
+        if ends[kind] == begin:
+            for i in range(n):
+                out[i] = 0
+                which[i] = -1
+            continue
+        row = T[rows[begin], lo:hi]
+        for i in range(n):
+            out[i] = row[i]
+            which[i] = np.int16(row[i] // 2) - np.int16(1)  # only true, 2, is the first one
+        for place in range(1, ends[kind] - begin):
             row = T[rows[begin + place], lo:hi]
-            for i in range(hi - lo):
-                if out[i] != 2:
-                    out[i] = max(out[i], row[i])
-                    if row[i] == 2:
-                        which[i] = place
+            for i in range(n):
+                if (row[i] == 2) & (out[i] != 2):
+                    which[i] = place
+                out[i] = max(out[i], row[i])
         begin = ends[kind]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from engine.timeframe import Timeframe, bar_opens
+from engine.timeframe import Timeframe, bar_open_ms, bar_opens
 
 #: Time of what is before history: closed before everything.
 NEVER_MS = -(2**62)
@@ -32,6 +32,9 @@ class Track:
         self.T = np.full((truths, width), 1, np.uint8)
         self.open_ms = np.full(width, NEVER_MS, np.int64)
         self.close_ms = np.full(width, NEVER_MS, np.int64)
+        self._steps_ms = np.arange(capacity + 1, dtype=np.int64) * (
+            0 if timeframe.is_month else timeframe.ms
+        )
         self.lo = self.hi = history
         self.first_index = 0
         self.seen = 0
@@ -49,10 +52,15 @@ class Track:
         self.first_index = first_index
         self.seen += bars
         if bars:
-            numbers = np.arange(first_index, first_index + bars + 1, dtype=np.int64)
-            opens = bar_opens(numbers, self.timeframe)
-            self.open_ms[self.lo : self.hi] = opens[:-1]
-            self.close_ms[self.lo : self.hi] = opens[1:]
+            new = slice(self.lo, self.hi)
+            if self.timeframe.is_month:
+                numbers = np.arange(first_index, first_index + bars + 1, dtype=np.int64)
+                opens = bar_opens(numbers, self.timeframe)
+                self.open_ms[new], self.close_ms[new] = opens[:-1], opens[1:]
+            else:
+                first_ms = bar_open_ms(first_index, self.timeframe)
+                np.add(self._steps_ms[:bars], first_ms, out=self.open_ms[new])
+                np.add(self._steps_ms[1 : bars + 1], first_ms, out=self.close_ms[new])
 
     def tail(self) -> tuple[npt.NDArray[np.generic], ...]:
         """The last ``history`` bars of every column: all that later bars can read."""

@@ -1,0 +1,74 @@
+"""Text columns: a few words, and which of them each row has, as an Arrow array.
+
+Arrow's own ``take`` goes value by value through builders; here lengths are added up and bytes
+copied, a tenth of its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit
+
+Int64 = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
+UInt8 = npt.NDArray[np.uint8]
+
+
+#: Bytes copied at once: past a text's end, where the next one overwrites them.
+_CHUNK = 8
+
+
+@njit(cache=True)
+def _ends(lengths: Int32, index: Int64, offsets: Int32) -> None:
+    """Where each row's text ends, after the first cell."""
+    at = np.int32(0)
+    offsets[0] = at
+    for i in range(np.uint64(0), np.uint64(len(index))):
+        at += lengths[np.uint64(index[i])]
+        offsets[i + np.uint64(1)] = at
+
+
+@njit(cache=True)
+def _copy(padded: UInt8, index: Int64, offsets: Int32, out: UInt8) -> None:
+    # All bytes of a chunk are read before one is written: the compiler makes one move of them.
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    five, six, seven = np.uint64(5), np.uint64(6), np.uint64(7)
+    for i in range(np.uint64(0), np.uint64(len(index))):
+        row, at = np.uint64(index[i]), np.uint64(offsets[i])
+        for k in range(np.uint64(0), np.uint64(padded.shape[1]), np.uint64(_CHUNK)):
+            a, b, c, d = (
+                padded[row, k], padded[row, k + one], padded[row, k + two], padded[row, k + three]
+            )  # fmt: skip
+            e, f, g, h = (
+                padded[row, k + four], padded[row, k + five], padded[row, k + six],
+                padded[row, k + seven],
+            )  # fmt: skip
+            to = at + k
+            out[to], out[to + one], out[to + two], out[to + three] = a, b, c, d
+            out[to + four], out[to + five], out[to + six], out[to + seven] = e, f, g, h
+
+
+def texts(words: Sequence[str | None], index: Int64) -> pa.Array:
+    """``words[index]`` as an Arrow array of strings, null where the word is None. ``index``
+    int64[n], none negative; their texts hold fewer than 2^31 bytes together."""
+    pieces = [b"" if word is None else word.encode() for word in words]
+    lengths = np.array([len(piece) for piece in pieces], np.int32)
+    longest = int(lengths.max(initial=0))
+    if longest * len(index) > np.iinfo(np.int32).max:
+        raise OverflowError(f"{len(index)} texts of up to {longest} bytes fit no string column")
+    width = -(-longest // _CHUNK) * _CHUNK
+    padded = np.frombuffer(b"".join(piece.ljust(width) for piece in pieces), np.uint8)
+    offsets = np.empty(len(index) + 1, np.int32)
+    _ends(lengths, index, offsets)
+    out = np.empty(int(offsets[-1]) + width, np.uint8)
+    _copy(padded.reshape(len(pieces), width), index, offsets, out)
+    missing = np.array([word is None for word in words], np.bool_)
+    there = None
+    if missing.any():
+        there = pa.py_buffer(np.packbits(~missing[index], bitorder="little"))
+    buffers = [there, pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]])]
+    return pa.Array.from_buffers(pa.string(), len(index), buffers)
