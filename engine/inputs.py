@@ -103,6 +103,7 @@ class Inputs:
     ) -> SimulatedExchange:
         """An account of ``play`` at the beginning of the window; ``events``: it writes the event
         stream too; ``segment``: where it writes, shared by accounts that are drained in turn."""
+        base = self.dataset.base_timeframe
         exchange = SimulatedExchange(
             terms=terms_of(play, self.config, self.instrument, self.scale),
             prices=self.prices,
@@ -111,6 +112,7 @@ class Inputs:
             funding_ms=self.funding_ms,
             funding_rate_e8=self.funding_rate_e8,
             volume_lots=self.volume_lots,
+            bar_ms=0 if base.is_month else base.ms,
             _rows=new_segment() if segment is None else segment,
         )
         exchange.open_account(int(self.config.equity * E8), self.dataset.since_ms)

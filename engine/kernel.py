@@ -4,7 +4,8 @@
 counts no references to the arrays it is handed. With a few dozen small functions a bar that
 counting, atomic, was most of the time of a careful bar. Constants, words of an ``IntEnum`` and
 narrow integers handed to a kernel by another count as int64, so that each function is compiled
-once, not once for every constant it is called with. With ``NUMBA_DISABLE_JIT=1`` in the environment
+once, not once for every constant it is called with; parameters annotated ``Cells`` are handed on by
+address (:mod:`engine.cells`). With ``NUMBA_DISABLE_JIT=1`` in the environment
 kernels stay plain Python.
 """
 
@@ -16,6 +17,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
+
+from engine.cells import ANNOTATION, of_array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,8 +33,10 @@ UInt8 = npt.NDArray[np.uint8]
 _compiled: Any = njit
 
 
-def _widened(argument: Any) -> Any:
-    """The type an argument is compiled for."""
+def _handed(argument: Any, by_address: bool) -> Any:
+    """The type a kernel is compiled for when another hands it ``argument``."""
+    if by_address:
+        return of_array(argument) or argument
     plain = getattr(argument, "literal_type", argument)
     return types.int64 if isinstance(plain, (types.IntEnumMember, types.Integer)) else plain
 
@@ -42,11 +47,13 @@ def kernel(function: Function) -> Function:
     if dispatcher is function:  # numba's JIT is disabled
         return function
     resolve = dispatcher.get_call_template
+    by_address = [kind == ANNOTATION for kind in function.__annotations__.values()]
 
-    def with_integers(arguments: Any, keywords: Any) -> Any:
-        return resolve(tuple(_widened(argument) for argument in arguments), keywords)
+    def from_a_kernel(arguments: Any, keywords: Any) -> Any:
+        handed = zip(arguments, by_address, strict=False)
+        return resolve(tuple(_handed(argument, short) for argument, short in handed), keywords)
 
-    dispatcher.get_call_template = with_integers
+    dispatcher.get_call_template = from_a_kernel
     return cast(Function, dispatcher)
 
 

@@ -6,6 +6,7 @@ The wallet moves only in :func:`_book`, with a ledger row for each movement, so 
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.codes import EventKind, LedgerKind, Liquidity, OrderState, Reason
 from engine.exchange.events import note
 from engine.exchange.layout import (
@@ -27,12 +28,12 @@ from engine.exchange.margin import (
     set_liquidation,
 )
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 from engine.timeframe import DAY_MS
 
 
 @kernel
-def slipped(P: Int64, price: int, side: int, slippage_e7: int) -> int:
+def slipped(P: Cells, price: int, side: int, slippage_e7: int) -> int:
     """``price`` moved against an order of ``side`` (1 buy, -1 sell), rounded against it to the
     tick: fills happen at prices that can be traded."""
     tick = P[Param.TICK_UNITS]
@@ -43,8 +44,8 @@ def slipped(P: Int64, price: int, side: int, slippage_e7: int) -> int:
 
 @kernel
 def _book(
-    S: Int64,
-    rows: Int64,
+    S: Cells,
+    rows: Cells,
     ts: int,
     kind: int,
     amount: int,
@@ -73,9 +74,9 @@ def _book(
 
 @kernel
 def _fill(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     order: int,
     side: int,
@@ -118,8 +119,8 @@ def _fill(
 
 @kernel
 def order_row(
-    S: Int64,
-    rows: Int64,
+    S: Cells,
+    rows: Cells,
     order: int,
     trade: int,
     kind: int,
@@ -159,7 +160,7 @@ def order_row(
 
 
 @kernel
-def _begin_trade(S: Int64, ts: int, rule: int, now: int) -> None:
+def _begin_trade(S: Cells, ts: int, rule: int, now: int) -> None:
     """A new round trip begins, the last price at ``now``."""
     S[State.TRADE_ID] = S[State.NEXT_TRADE]
     S[State.NEXT_TRADE] += 1
@@ -184,9 +185,9 @@ def _begin_trade(S: Int64, ts: int, rule: int, now: int) -> None:
 
 @kernel
 def open_lots(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     order: int,
     side: int,
@@ -229,7 +230,7 @@ def share(total: int, lots: int, held: int) -> int:
 
 
 @kernel
-def closing_share(S: Int64, P: Int64, lots: int, price: int, fee_e7: int) -> tuple[int, int, bool]:
+def closing_share(S: Cells, P: Cells, lots: int, price: int, fee_e7: int) -> tuple[int, int, bool]:
     """What closing ``lots`` of the position at ``price`` brings: ``(gross, fee, settled)``.
 
     A loss that with its fee would exceed its share of the position margin takes exactly that
@@ -246,7 +247,7 @@ def closing_share(S: Int64, P: Int64, lots: int, price: int, fee_e7: int) -> tup
 
 
 @kernel
-def take_share(S: Int64, lots: int) -> None:
+def take_share(S: Cells, lots: int) -> None:
     """Take ``lots`` out of the position with their share of cost, margins and shortfalls."""
     held = S[State.LOTS]
     for cell in (
@@ -261,9 +262,9 @@ def take_share(S: Int64, lots: int) -> None:
 
 @kernel
 def close_lots(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     order: int,
     lots: int,
@@ -295,7 +296,7 @@ def close_lots(
 
 
 @kernel
-def liquidate(S: Int64, P: Int64, rows: Int64, ts: int, order: int, reference: int) -> None:
+def liquidate(S: Cells, P: Cells, rows: Cells, ts: int, order: int, reference: int) -> None:
     """Take what is left of the position margin: no slippage, no fee, shown at the bankruptcy
     price."""
     side, lots = S[State.SIDE], S[State.LOTS]
@@ -311,7 +312,7 @@ def liquidate(S: Int64, P: Int64, rows: Int64, ts: int, order: int, reference: i
 
 @kernel
 def _after_close(
-    S: Int64, P: Int64, rows: Int64, ts: int, side: int, reason: int, rule: int
+    S: Cells, P: Cells, rows: Cells, ts: int, side: int, reason: int, rule: int
 ) -> None:
     if S[State.LOTS] == 0:
         S[State.SIDE] = 0
@@ -321,7 +322,7 @@ def _after_close(
 
 
 @kernel
-def _trade(S: Int64, rows: Int64, side: int, ts: int, reason: int, rule: int) -> None:
+def _trade(S: Cells, rows: Cells, side: int, ts: int, reason: int, rule: int) -> None:
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
     rows[Table.TRADES, at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
@@ -347,7 +348,7 @@ def _trade(S: Int64, rows: Int64, side: int, ts: int, reason: int, rule: int) ->
 
 
 @kernel
-def charge_funding(S: Int64, P: Int64, rows: Int64, ts: int, mark: int, rate_e8: int) -> None:
+def charge_funding(S: Cells, P: Cells, rows: Cells, ts: int, mark: int, rate_e8: int) -> None:
     """One funding event: qty x mark x rate, longs pay a positive rate; paid up, received down.
 
     A payment beyond the free balance reduces the position margin and so moves the liquidation

@@ -5,11 +5,12 @@ Each has a slot in the state, found by scanning; ids rise, so the lower id is th
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import order_row
 from engine.exchange.codes import EventKind, OrderKind, OrderState, OrderType, Refusal
 from engine.exchange.events import check_transition, emit, order_event
 from engine.exchange.layout import EventRow, OrderRow, Param, Slot, State, Table
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 NO_SLOT = -1
 #: Never: an order without expiry.
@@ -17,9 +18,9 @@ NEVER = 1 << 60
 
 
 @kernel
-def new_slot(S: Int64) -> int:
+def new_slot(S: Cells) -> int:
     """Offset of a free slot, now used, with the next order id; ``NO_SLOT`` when all are taken."""
-    for at in range(State.SLOTS, len(S), Slot.SIZE):
+    for at in range(State.SLOTS, S[State.END], Slot.SIZE):
         if S[at + Slot.USED] == 0:
             for cell in range(Slot.SIZE):
                 S[at + cell] = 0
@@ -37,7 +38,7 @@ def new_slot(S: Int64) -> int:
 
 
 @kernel
-def send(S: Int64, P: Int64, rows: Int64, ts: int, slot: int) -> None:
+def send(S: Cells, P: Cells, rows: Cells, ts: int, slot: int) -> None:
     """The order in ``slot`` is decided at ``ts`` and arrives after the latency."""
     S[slot + Slot.STATE] = OrderState.NEW
     S[slot + Slot.NEW_MS] = ts
@@ -49,7 +50,7 @@ def send(S: Int64, P: Int64, rows: Int64, ts: int, slot: int) -> None:
 
 
 @kernel
-def _slot_event(S: Int64, rows: Int64, ts: int, slot: int, cause: int) -> None:
+def _slot_event(S: Cells, rows: Cells, ts: int, slot: int, cause: int) -> None:
     order_event(
         S, rows, ts, S[slot + Slot.ID], S[slot + Slot.KIND], 0, S[slot + Slot.STATE],
         S[slot + Slot.LOTS], S[slot + Slot.LIMIT_UNITS], S[slot + Slot.TRIGGER_UNITS], cause,
@@ -57,7 +58,7 @@ def _slot_event(S: Int64, rows: Int64, ts: int, slot: int, cause: int) -> None:
 
 
 @kernel
-def go(S: Int64, rows: Int64, ts: int, slot: int, state: int) -> None:
+def go(S: Cells, rows: Cells, ts: int, slot: int, state: int) -> None:
     """The order goes to a state that is not final."""
     check_transition(S[slot + Slot.STATE], state)
     S[slot + Slot.STATE] = state
@@ -70,7 +71,7 @@ def go(S: Int64, rows: Int64, ts: int, slot: int, state: int) -> None:
 
 @kernel
 def end(
-    S: Int64, rows: Int64, ts: int, slot: int, state: int, cause: int, refusal: int, trade: int
+    S: Cells, rows: Cells, ts: int, slot: int, state: int, cause: int, refusal: int, trade: int
 ) -> None:
     """The order comes to its end: its row, its reserve given back, its slot free."""
     check_transition(S[slot + Slot.STATE], state)
@@ -105,7 +106,7 @@ def end(
 
 
 @kernel
-def accept(S: Int64, rows: Int64, ts: int, slot: int) -> None:
+def accept(S: Cells, rows: Cells, ts: int, slot: int) -> None:
     """The order has arrived and passed its checks."""
     S[State.ARRIVALS] -= 1
     if S[slot + Slot.KIND] == OrderKind.EXIT:
@@ -114,11 +115,11 @@ def accept(S: Int64, rows: Int64, ts: int, slot: int) -> None:
 
 
 @kernel
-def next_arrival(S: Int64, ts: int, kind: int, after: int) -> int:
+def next_arrival(S: Cells, ts: int, kind: int, after: int) -> int:
     """Slot of the order of ``kind`` with the lowest id above ``after`` that has arrived by
     ``ts``; ``NO_SLOT`` without one."""
     best, best_id = NO_SLOT, NEVER
-    for at in range(State.SLOTS, len(S), Slot.SIZE):
+    for at in range(State.SLOTS, S[State.END], Slot.SIZE):
         if (
             S[at + Slot.USED] == 1
             and S[at + Slot.KIND] == kind
@@ -131,10 +132,10 @@ def next_arrival(S: Int64, ts: int, kind: int, after: int) -> int:
 
 
 @kernel
-def oldest(S: Int64, after: int) -> int:
+def oldest(S: Cells, after: int) -> int:
     """Slot of the entry with the lowest id above ``after``; ``NO_SLOT`` without one."""
     best, best_id = NO_SLOT, NEVER
-    for at in range(State.SLOTS, len(S), Slot.SIZE):
+    for at in range(State.SLOTS, S[State.END], Slot.SIZE):
         if (
             S[at + Slot.USED] == 1
             and S[at + Slot.KIND] == OrderKind.ENTRY
@@ -145,9 +146,9 @@ def oldest(S: Int64, after: int) -> int:
 
 
 @kernel
-def cancel(S: Int64, rows: Int64, ts: int, order: int, cause: int) -> bool:
+def cancel(S: Cells, rows: Cells, ts: int, order: int, cause: int) -> bool:
     """Cancel the entry with id ``order`` if it is not finished; whether there was one."""
-    for at in range(State.SLOTS, len(S), Slot.SIZE):
+    for at in range(State.SLOTS, S[State.END], Slot.SIZE):
         if (
             S[at + Slot.USED] == 1
             and S[at + Slot.KIND] == OrderKind.ENTRY
@@ -159,7 +160,7 @@ def cancel(S: Int64, rows: Int64, ts: int, order: int, cause: int) -> bool:
 
 
 @kernel
-def cancel_entries(S: Int64, rows: Int64, ts: int, side: int, cause: int) -> None:
+def cancel_entries(S: Cells, rows: Cells, ts: int, side: int, cause: int) -> None:
     """Cancel the entries of ``side`` (0: of both), the oldest first."""
     slot = oldest(S, -1)
     while slot != NO_SLOT:
@@ -170,7 +171,7 @@ def cancel_entries(S: Int64, rows: Int64, ts: int, side: int, cause: int) -> Non
 
 
 @kernel
-def cancel_exits(S: Int64, rows: Int64, ts: int, cause: int) -> None:
+def cancel_exits(S: Cells, rows: Cells, ts: int, cause: int) -> None:
     """Cancel the exits still on their way, the oldest first: there is nothing left to leave."""
     slot = next_arrival(S, NEVER, OrderKind.EXIT, -1)
     while slot != NO_SLOT:
@@ -179,7 +180,7 @@ def cancel_exits(S: Int64, rows: Int64, ts: int, cause: int) -> None:
 
 
 @kernel
-def expire_entries(S: Int64, rows: Int64, ts: int, clocks: int) -> None:
+def expire_entries(S: Cells, rows: Cells, ts: int, clocks: int) -> None:
     """Entries whose last clock bar closes at ``ts``, the close number ``clocks``, expire, the
     oldest first."""
     slot = oldest(S, -1)
@@ -191,21 +192,21 @@ def expire_entries(S: Int64, rows: Int64, ts: int, clocks: int) -> None:
 
 
 @kernel
-def next_expiry(S: Int64) -> int:
+def next_expiry(S: Cells) -> int:
     """Count of clock closes at which the next entry expires; ``NEVER`` without one."""
     soonest = NEVER
     if S[State.OPEN_ORDERS] > 0:
-        for at in range(State.SLOTS, len(S), Slot.SIZE):
+        for at in range(State.SLOTS, S[State.END], Slot.SIZE):
             if S[at + Slot.USED] == 1:
                 soonest = min(soonest, S[at + Slot.EXPIRE_CLOCK])
     return soonest
 
 
 @kernel
-def side_reserved_lots(S: Int64, side: int) -> int:
+def side_reserved_lots(S: Cells, side: int) -> int:
     """Lots of ``side`` that resting entries have not filled yet."""
     lots = 0
-    for at in range(State.SLOTS, len(S), Slot.SIZE):
+    for at in range(State.SLOTS, S[State.END], Slot.SIZE):
         if (
             S[at + Slot.USED] == 1
             and S[at + Slot.KIND] == OrderKind.ENTRY
@@ -217,7 +218,7 @@ def side_reserved_lots(S: Int64, side: int) -> int:
 
 
 @kernel
-def limit_rests(S: Int64, slot: int) -> bool:
+def limit_rests(S: Cells, slot: int) -> bool:
     """Whether the entry in ``slot`` rests in the book as a limit order."""
     state, kind = S[slot + Slot.STATE], S[slot + Slot.TYPE]
     if kind == OrderType.LIMIT:

@@ -7,6 +7,7 @@ judged against the price at which they became active; RESTING.
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import close_lots, order_row, slipped
 from engine.exchange.book import cancel_exits
 from engine.exchange.codes import (
@@ -27,13 +28,13 @@ from engine.exchange.leg import price_now, slipped_here
 from engine.exchange.levels import by_distance, by_fraction, by_value, stop_level, target_level
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 NONE, WAITING, FRESH, RESTING = 0, 1, 2, 3
 
 
 @kernel
-def set_brackets(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, now: int) -> None:
+def set_brackets(S: Cells, P: Cells, rows: Cells, ts: int, slot: int, now: int) -> None:
     """Give the position, just opened or added to, the brackets of the order in ``slot``; peak, R,
     ladder and original quantity start again from the new average, the last price at ``now``."""
     side, lots, cost = S[State.SIDE], S[State.LOTS], S[State.COST_E8]
@@ -60,7 +61,7 @@ def set_brackets(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, now: int) 
 
 
 @kernel
-def _bracket_event(S: Int64, rows: Int64, ts: int, k: int, mover: int) -> None:
+def _bracket_event(S: Cells, rows: Cells, ts: int, k: int, mover: int) -> None:
     """The stop (``k`` -1) or target ``k`` came to be or was moved."""
     if S[State.EVENTS] == 0:
         return
@@ -78,7 +79,7 @@ def _bracket_event(S: Int64, rows: Int64, ts: int, k: int, mover: int) -> None:
 
 
 @kernel
-def _new_stop(S: Int64, ts: int) -> None:
+def _new_stop(S: Cells, ts: int) -> None:
     S[State.STOP_MS] = ts
     S[State.STOP_ORDER] = S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
@@ -88,7 +89,7 @@ def _new_stop(S: Int64, ts: int) -> None:
 
 @kernel
 def _set_targets(
-    S: Int64, P: Int64, rows: Int64, ts: int, slot: int, side: int, cost: int, size: int
+    S: Cells, P: Cells, rows: Cells, ts: int, slot: int, side: int, cost: int, size: int
 ) -> None:
     """The ladder: percents of the original quantity, each floored to lots; what a level floors
     away goes to the next, and a level without a lot is left out."""
@@ -120,7 +121,7 @@ def _set_targets(
 
 @kernel
 def _stop_row(
-    S: Int64, rows: Int64, ts: int, side: int, lots: int, reference: int, triggered: int
+    S: Cells, rows: Cells, ts: int, side: int, lots: int, reference: int, triggered: int
 ) -> int:
     at = order_row(
         S, rows, S[State.STOP_ORDER], S[State.TRADE_ID], OrderKind.STOP, -side, lots, reference,
@@ -133,7 +134,7 @@ def _stop_row(
 
 @kernel
 def _target_row(
-    S: Int64, rows: Int64, ts: int, k: int, side: int, lots: int, reference: int, triggered: int
+    S: Cells, rows: Cells, ts: int, k: int, side: int, lots: int, reference: int, triggered: int
 ) -> int:
     at = order_row(
         S, rows, S[State.TARGET_ORDER + k], S[State.TRADE_ID], OrderKind.TARGET, -side, lots,
@@ -149,7 +150,7 @@ def _target_row(
 
 
 @kernel
-def _cancelled(S: Int64, rows: Int64, ts: int, at: int, level: int, cause: int) -> None:
+def _cancelled(S: Cells, rows: Cells, ts: int, at: int, level: int, cause: int) -> None:
     rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
     rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
     rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
@@ -157,7 +158,7 @@ def _cancelled(S: Int64, rows: Int64, ts: int, at: int, level: int, cause: int) 
 
 
 @kernel
-def _row_event(S: Int64, rows: Int64, ts: int, at: int, level: int, state: int, cause: int) -> None:
+def _row_event(S: Cells, rows: Cells, ts: int, at: int, level: int, state: int, cause: int) -> None:
     """The event of the order in row ``at``."""
     if S[State.EVENTS] == 1:
         order_event(
@@ -170,7 +171,7 @@ def _row_event(S: Int64, rows: Int64, ts: int, at: int, level: int, state: int, 
 
 
 @kernel
-def cancel_brackets(S: Int64, rows: Int64, ts: int, side: int, lots: int, cause: int) -> None:
+def cancel_brackets(S: Cells, rows: Cells, ts: int, side: int, lots: int, cause: int) -> None:
     """The position of ``side`` has closed ``lots`` and is flat: what is left of its brackets, and
     exits still on their way, are cancelled, the cause being what closed it."""
     if S[State.BRACKETS] != NONE:
@@ -190,7 +191,7 @@ def cancel_brackets(S: Int64, rows: Int64, ts: int, side: int, lots: int, cause:
 
 
 @kernel
-def scale_down(S: Int64, rows: Int64, ts: int, side: int) -> None:
+def scale_down(S: Cells, rows: Cells, ts: int, side: int) -> None:
     """After a partial close: targets never exceed the position, from the last level down."""
     total = 0
     for k in range(S[State.TARGET_COUNT]):
@@ -212,7 +213,7 @@ def scale_down(S: Int64, rows: Int64, ts: int, side: int) -> None:
 
 
 @kernel
-def after_close(S: Int64, rows: Int64, ts: int, side: int, lots: int, reason: int) -> None:
+def after_close(S: Cells, rows: Cells, ts: int, side: int, lots: int, reason: int) -> None:
     """``lots`` of a position of ``side`` have just been closed: its brackets follow."""
     if S[State.SIDE] == 0:
         cancel_brackets(S, rows, ts, side, lots, reason)
@@ -221,7 +222,7 @@ def after_close(S: Int64, rows: Int64, ts: int, side: int, lots: int, reason: in
 
 
 @kernel
-def fire_stop(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int) -> None:
+def fire_stop(S: Cells, P: Cells, rows: Cells, W: Cells, ts: int) -> None:
     """The stop fills at the worse of its trigger and the last price, whatever series it watches,
     with ``slippage_stop``, taker."""
     side, lots, stop = S[State.SIDE], S[State.LOTS], S[State.STOP_UNITS]
@@ -254,7 +255,7 @@ def fire_stop(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int) -> None:
 
 @kernel
 def fire_target(
-    S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, k: int, marketable: bool
+    S: Cells, P: Cells, rows: Cells, W: Cells, ts: int, k: int, marketable: bool
 ) -> None:
     """Level ``k`` fills: resting, at its own price as maker; ``marketable`` when it became active,
     at the last price with slippage but never beyond its limit, taker; as a market order, at the
@@ -291,7 +292,7 @@ def fire_target(
 
 
 @kernel
-def _reached(S: Int64, P: Int64, kind: int, value: int) -> bool:
+def _reached(S: Cells, P: Cells, kind: int, value: int) -> bool:
     """Whether the peak has been ``value`` (R, or a fraction of the average entry) in profit."""
     if kind == AmountKind.NONE:
         return True
@@ -308,7 +309,7 @@ def _reached(S: Int64, P: Int64, kind: int, value: int) -> bool:
 
 
 @kernel
-def _raise_stop(S: Int64, rows: Int64, ts: int, level: int, mover: int) -> None:
+def _raise_stop(S: Cells, rows: Cells, ts: int, level: int, mover: int) -> None:
     """Move the stop to ``level`` if that is tighter."""
     stop = S[State.STOP_UNITS]
     if stop > 0 and S[State.SIDE] * (level - stop) <= 0:
@@ -323,7 +324,7 @@ def _raise_stop(S: Int64, rows: Int64, ts: int, level: int, mover: int) -> None:
 
 
 @kernel
-def tightens(S: Int64, P: Int64) -> bool:
+def tightens(S: Cells, P: Cells) -> bool:
     """Whether the position's stop can move at a fill bar's close."""
     term = S[State.TERMS]
     return S[State.SIDE] != 0 and (
@@ -333,7 +334,7 @@ def tightens(S: Int64, P: Int64) -> bool:
 
 
 @kernel
-def follows_measure(S: Int64, P: Int64) -> bool:
+def follows_measure(S: Cells, P: Cells) -> bool:
     """Whether the stop trails by a measure that each clock close renews."""
     term = S[State.TERMS]
     return P[term + Term.TRAIL_KIND] == StopKind.DISTANCE and _reached(
@@ -342,7 +343,7 @@ def follows_measure(S: Int64, P: Int64) -> bool:
 
 
 @kernel
-def tighten(S: Int64, P: Int64, rows: Int64, ts: int, measure_e8: int) -> None:
+def tighten(S: Cells, P: Cells, rows: Cells, ts: int, measure_e8: int) -> None:
     """3. At a fill bar's close: the trail, then the break-even; ``measure_e8`` is what
     the trail is a multiple of, at the last clock close, negative while unknown."""
     term, side, peak = S[State.TERMS], S[State.SIDE], S[State.EXTREME_UNITS]

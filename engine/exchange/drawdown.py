@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.book import cancel_entries, cancel_exits
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
 from engine.exchange.layout import Slot, State
 from engine.exchange.margin import E8
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 
 @kernel
-def drawdown_passed(S: Int64, P: Int64, rows: Int64, ts: int) -> bool:
+def drawdown_passed(S: Cells, P: Cells, rows: Cells, ts: int) -> bool:
     """The drawdown limit is passed at ``ts``: entries stop, the position leaves at the next open.
     Returns whether the book had room."""
     if S[State.STATUS] != Status.COMPLETED:

@@ -6,6 +6,7 @@ leverage and margin are checked again, nothing else. ``now`` is the last price a
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import close_lots, open_lots, slipped
 from engine.exchange.book import accept, end, go, side_reserved_lots
 from engine.exchange.brackets import after_close, set_brackets
@@ -31,27 +32,27 @@ from engine.exchange.margin import (
     tier_cap,
 )
 from engine.exchange.rounding import mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 #: Largest notional whose order cost still fits, 1e-8 USDT.
 _LARGEST_E8 = float(1 << 61)
 
 
 @kernel
-def _closing_lots(S: Int64, side: int, lots: int) -> int:
+def _closing_lots(S: Cells, side: int, lots: int) -> int:
     """How much of an order of ``side`` only reduces the position."""
     return min(lots, S[State.LOTS]) if S[State.SIDE] == -side else 0
 
 
 @kernel
-def _bounded(P: Int64, W: Int64, slot_limit: int, side: int) -> int:
+def _bounded(P: Cells, W: Cells, slot_limit: int, side: int) -> int:
     """A limit that takes at the last price: with slippage, never beyond its limit."""
     fill = slipped_here(P, W, side, P[Param.SLIPPAGE_E7])
     return min(fill, slot_limit) if side > 0 else max(fill, slot_limit)
 
 
 @kernel
-def reference_price(S: Int64, slot: int) -> int:
+def reference_price(S: Cells, slot: int) -> int:
     """Signal close (market), limit price, trigger; a stop-limit's is its limit price."""
     kind = S[slot + Slot.TYPE]
     if kind == OrderType.MARKET:
@@ -63,7 +64,7 @@ def reference_price(S: Int64, slot: int) -> int:
 
 @kernel
 def _stop_refusal(
-    S: Int64, P: Int64, slot: int, closing: int, opening: int, reference: int, arrival: int
+    S: Cells, P: Cells, slot: int, closing: int, opening: int, reference: int, arrival: int
 ) -> int:
     """The refusals an entry's own stop can bring; ``arrival`` is the price it must lie beyond."""
     side, term = S[slot + Slot.SIDE], S[slot + Slot.TERMS]
@@ -88,7 +89,7 @@ def _stop_refusal(
 
 
 @kernel
-def _lacks_margin(S: Int64, P: Int64, slot: int, opening: int, price: int) -> bool:
+def _lacks_margin(S: Cells, P: Cells, slot: int, opening: int, price: int) -> bool:
     """Whether the free balance does not cover the opening part at ``price``."""
     if opening == 0:
         return False
@@ -102,7 +103,7 @@ def _lacks_margin(S: Int64, P: Int64, slot: int, opening: int, price: int) -> bo
 
 
 @kernel
-def _lacks_for_part(S: Int64, P: Int64, slot: int, price: int) -> bool:
+def _lacks_for_part(S: Cells, P: Cells, slot: int, price: int) -> bool:
     """As :func:`_lacks_margin` where the bar's volume lets only a part fill at ``price``: the rest
     of a limit that goes on needs its cost at the limit."""
     side, lots = S[slot + Slot.SIDE], S[slot + Slot.LOTS]
@@ -122,7 +123,7 @@ def _lacks_for_part(S: Int64, P: Int64, slot: int, price: int) -> bool:
 
 @kernel
 def _facts_refusal(
-    S: Int64, P: Int64, slot: int, closing: int, opening: int, reference: int, mark: int
+    S: Cells, P: Cells, slot: int, closing: int, opening: int, reference: int, mark: int
 ) -> int:
     """Quantity, notional, leverage and tier."""
     side, lots, term = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TERMS]
@@ -151,7 +152,7 @@ def _facts_refusal(
 
 
 @kernel
-def _above_tier(S: Int64, P: Int64, side: int, opening: int, leverage: int, mark: int) -> bool:
+def _above_tier(S: Cells, P: Cells, side: int, opening: int, leverage: int, mark: int) -> bool:
     """Whether position, resting entries of its side and the opening part exceed what the
     leverage's largest tier, or the ledger, holds."""
     lots = opening
@@ -167,7 +168,7 @@ def _above_tier(S: Int64, P: Int64, side: int, opening: int, leverage: int, mark
 
 
 @kernel
-def entry_arrives(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, ts: int, slot: int) -> None:
+def entry_arrives(S: Cells, P: Cells, rows: Cells, B: Cells, W: Cells, ts: int, slot: int) -> None:
     """5. The entry in ``slot`` arrives at an open: filled, resting, or refused. ``B[:, 0]``
     are last, mark and index at the open."""
     side, lots, kind = S[slot + Slot.SIDE], S[slot + Slot.LOTS], S[slot + Slot.TYPE]
@@ -227,7 +228,7 @@ def entry_arrives(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, ts: int, 
 
 @kernel
 def _taken_or_cancelled(
-    S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, slot: int, now: int
+    S: Cells, P: Cells, rows: Cells, W: Cells, ts: int, slot: int, now: int
 ) -> bool:
     """A limit that becomes active at ``now``: fills as taker if marketable, equality counting;
     otherwise IOC and FOK are cancelled. Whether the order is finished."""
@@ -249,7 +250,7 @@ def _taken_or_cancelled(
 
 
 @kernel
-def _available(S: Int64, P: Int64, slot: int) -> int:
+def _available(S: Cells, P: Cells, slot: int) -> int:
     """Lots of the order that this bar's volume lets fill."""
     lots = S[slot + Slot.LOTS] - S[slot + Slot.FILLED_LOTS]
     return min(lots, S[State.VOLUME_LOTS]) if P[Param.PARTICIPATION] == 1 else lots
@@ -257,9 +258,9 @@ def _available(S: Int64, P: Int64, slot: int) -> int:
 
 @kernel
 def _fill_entry(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     slot: int,
     price: int,
@@ -314,7 +315,7 @@ def _fill_entry(
 
 
 @kernel
-def _give_back(S: Int64, slot: int, lots: int, left: int) -> None:
+def _give_back(S: Cells, slot: int, lots: int, left: int) -> None:
     """Release the reserve of ``lots`` out of the ``left`` that are not filled."""
     reserve = S[slot + Slot.RESERVE_E8]
     if reserve > 0:
@@ -324,7 +325,7 @@ def _give_back(S: Int64, slot: int, lots: int, left: int) -> None:
 
 
 @kernel
-def _after_fill(S: Int64, rows: Int64, ts: int, slot: int, trade: int) -> None:
+def _after_fill(S: Cells, rows: Cells, ts: int, slot: int, trade: int) -> None:
     """The order is filled, or goes on with its remainder, or ends without it."""
     if S[slot + Slot.FILLED_LOTS] == S[slot + Slot.LOTS]:
         end(S, rows, ts, slot, OrderState.FILLED, -1, Refusal.NONE, trade)
@@ -337,14 +338,14 @@ def _after_fill(S: Int64, rows: Int64, ts: int, slot: int, trade: int) -> None:
 
 
 @kernel
-def limit_fills(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, now: int) -> None:
+def limit_fills(S: Cells, P: Cells, rows: Cells, ts: int, slot: int, now: int) -> None:
     """A resting limit is met: it fills exactly at its own price, as maker."""
     price = S[slot + Slot.LIMIT_UNITS]
     _fill_entry(S, P, rows, ts, slot, price, price, now, Liquidity.MAKER)
 
 
 @kernel
-def trigger_fires(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int, slot: int) -> None:
+def trigger_fires(S: Cells, P: Cells, rows: Cells, W: Cells, ts: int, slot: int) -> None:
     """A trigger is met: a stop fills at the worse of it and the last price, with
     ``slippage_stop``; a stop-limit is judged like an arriving limit."""
     side = S[slot + Slot.SIDE]

@@ -6,9 +6,10 @@ times in its row. Transitions that the life of an order does not allow raise.
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.codes import TRANSITIONS, EventKind, OrderState
 from engine.exchange.layout import EventRow, State, Table
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 #: Allowed successors of each state, one bit each.
 _ALLOWED = tuple(sum(1 << after for after in TRANSITIONS[state]) for state in OrderState)
@@ -23,8 +24,8 @@ def check_transition(before: int, after: int) -> None:
 
 @kernel
 def emit(
-    S: Int64,
-    rows: Int64,
+    S: Cells,
+    rows: Cells,
     ts: int,
     kind: int,
     which: int,
@@ -54,7 +55,7 @@ def emit(
 
 
 @kernel
-def note(S: Int64, rows: Int64, ts: int, kind: int, which: int) -> None:
+def note(S: Cells, rows: Cells, ts: int, kind: int, which: int) -> None:
     """A row of another table was written: fill, ledger row or trade ``which``."""
     if S[State.EVENTS] == 1:
         emit(S, rows, ts, kind, which, -1, 0, -1, 0, -1, -1, -1, 0)
@@ -62,8 +63,8 @@ def note(S: Int64, rows: Int64, ts: int, kind: int, which: int) -> None:
 
 @kernel
 def order_event(
-    S: Int64,
-    rows: Int64,
+    S: Cells,
+    rows: Cells,
     ts: int,
     order: int,
     order_kind: int,
@@ -83,13 +84,13 @@ def order_event(
 
 
 @kernel
-def forced_order(S: Int64, rows: Int64, ts: int, order: int, order_kind: int, lots: int) -> None:
+def forced_order(S: Cells, rows: Cells, ts: int, order: int, order_kind: int, lots: int) -> None:
     """The venue or the end of data sends an order: it is taken as it comes."""
     order_event(S, rows, ts, order, order_kind, 0, OrderState.NEW, lots, -1, -1, -1)
     order_event(S, rows, ts, order, order_kind, 0, OrderState.ACCEPTED, lots, -1, -1, -1)
 
 
 @kernel
-def forced_filled(S: Int64, rows: Int64, ts: int, order: int, order_kind: int, lots: int) -> None:
+def forced_filled(S: Cells, rows: Cells, ts: int, order: int, order_kind: int, lots: int) -> None:
     """Such an order has filled."""
     order_event(S, rows, ts, order, order_kind, 0, OrderState.FILLED, lots, -1, -1, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import close_lots, closing_share, order_row, slipped, take_share
 from engine.exchange.book import NO_SLOT, accept, end, new_slot, send
 from engine.exchange.brackets import after_close
@@ -10,11 +11,11 @@ from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8, free_balance, unrealised
 from engine.exchange.rounding import mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 
 @kernel
-def _asked_lots(S: Int64, close_e8: int) -> int:
+def _asked_lots(S: Cells, close_e8: int) -> int:
     """Lots an exit of a fraction of the original quantity asks for, however many are left."""
     if close_e8 == E8:
         return S[State.LOTS]
@@ -22,7 +23,7 @@ def _asked_lots(S: Int64, close_e8: int) -> int:
 
 
 @kernel
-def _exit_lots(S: Int64, slot: int) -> int:
+def _exit_lots(S: Cells, slot: int) -> int:
     """Lots the exit in ``slot`` closes: everything held, or what it asked for at its decision."""
     if S[slot + Slot.CLOSE_E8] == E8:
         return S[State.LOTS]
@@ -31,7 +32,7 @@ def _exit_lots(S: Int64, slot: int) -> int:
 
 @kernel
 def request_exit(
-    S: Int64, P: Int64, rows: Int64, ts: int, close_e8: int, reason: int, rule: int
+    S: Cells, P: Cells, rows: Cells, ts: int, close_e8: int, reason: int, rule: int
 ) -> int:
     """Leave the position, or the fraction ``close_e8`` of its original quantity, at the next fill
     bar's open. Returns the order's slot, ``NO_SLOT`` when the book is full."""
@@ -50,7 +51,7 @@ def request_exit(
 
 
 @kernel
-def _exit_refusal(S: Int64, P: Int64, lots: int, opened: int) -> int:
+def _exit_refusal(S: Cells, P: Cells, lots: int, opened: int) -> int:
     """Minimums do not apply to full closes, so they do to partial exits, at the price they arrive
     at."""
     if lots == S[State.LOTS] and lots > 0:
@@ -63,7 +64,7 @@ def _exit_refusal(S: Int64, P: Int64, lots: int, opened: int) -> int:
 
 
 @kernel
-def exit_arrives(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, opened: int) -> None:
+def exit_arrives(S: Cells, P: Cells, rows: Cells, ts: int, slot: int, opened: int) -> None:
     """3. The exit fills at this open, taker, with slippage, split at the maximum market quantity.
     Partial exits may be refused."""
     side, lots = S[State.SIDE], _exit_lots(S, slot)
@@ -87,7 +88,7 @@ def exit_arrives(S: Int64, P: Int64, rows: Int64, ts: int, slot: int, opened: in
 
 
 @kernel
-def balance_after_exits(S: Int64, P: Int64, ts: int, close: int, mark: int) -> tuple[int, int]:
+def balance_after_exits(S: Cells, P: Cells, ts: int, close: int, mark: int) -> tuple[int, int]:
     """``(equity, free)`` at the decision close ``ts``, its own exits counted as filled at that
     close with slippage."""
     free, wallet = free_balance(S), S[State.WALLET_E8]
@@ -98,7 +99,7 @@ def balance_after_exits(S: Int64, P: Int64, ts: int, close: int, mark: int) -> t
     shortfall = S[State.SHORTFALL_E8]
     price = slipped(P, close, -S[State.SIDE], P[Param.SLIPPAGE_E7])
     brought = 0
-    for slot in range(State.SLOTS, len(S), Slot.SIZE):
+    for slot in range(State.SLOTS, S[State.END], Slot.SIZE):
         if (
             S[slot + Slot.USED] == 1
             and S[slot + Slot.KIND] == OrderKind.EXIT
@@ -122,7 +123,7 @@ def balance_after_exits(S: Int64, P: Int64, ts: int, close: int, mark: int) -> t
 
 
 @kernel
-def close_at_end(S: Int64, P: Int64, rows: Int64, ts: int, close: int) -> None:
+def close_at_end(S: Cells, P: Cells, rows: Cells, ts: int, close: int) -> None:
     """End of data: the open position is closed at the last close, taker, with slippage."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1

@@ -5,21 +5,22 @@ All of them only keep entries from being decided or ask for an exit: exits are n
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.exchange.rounding import mul_div_ceil
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 from engine.timeframe import DAY_MS
 
 
 @kernel
-def guarded(P: Int64) -> bool:
+def guarded(P: Cells) -> bool:
     """Whether equity must be looked at on every bar."""
     return P[Param.MAX_DRAWDOWN_E8] > 0 or P[Param.DAILY_LOSS_E8] > 0
 
 
 @kernel
-def after_bar(S: Int64, P: Int64, equity: int, ts: int) -> bool:
+def after_bar(S: Cells, P: Cells, equity: int, ts: int) -> bool:
     """After a fill bar that closed at ``ts``: note the day's loss; whether equity has fallen from
     its peak by the drawdown limit."""
     loss = P[Param.DAILY_LOSS_E8]
@@ -38,7 +39,7 @@ def after_bar(S: Int64, P: Int64, equity: int, ts: int) -> bool:
 
 
 @kernel
-def entry_allowed(S: Int64, P: Int64, ts: int, leaves: bool) -> bool:
+def entry_allowed(S: Cells, P: Cells, ts: int, leaves: bool) -> bool:
     """Whether an entry may be decided at the clock close ``ts``; ``leaves``: the same decision
     closes the position, so that its cooldown begins now."""
     if S[State.DAY_LOST] == 1 and P[Param.DAILY_LOSS_E8] > 0:

@@ -111,7 +111,9 @@ class State(IntEnum):
     EVENTS = 102
     # rows written to the current segment, one counter for each table
     ROWS = 103
-    SLOTS = 110
+    # where the slots end
+    END = 110
+    SLOTS = 111
 
 
 class Slot(IntEnum):
@@ -193,11 +195,12 @@ class Param(IntEnum):
     MAX_BARS = 28
     DAILY_LOSS_E8 = 29
     CANCELS = 30
-    # where the fractions that exit alternatives close begin, long first, and how many are long
+    # where the fractions that exit alternatives close begin, long first, and how many of each
     EXITS = 31
     EXITS_LONG = 32
-    TIER_COUNT = 33
-    TIERS = 34
+    EXITS_SHORT = 33
+    TIER_COUNT = 34
+    TIERS = 35
 
 
 class Tier(IntEnum):

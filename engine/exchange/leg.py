@@ -8,16 +8,17 @@ series is a fraction of units; what fills there is slipped from it exactly and r
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.layout import Param
 from engine.exchange.margin import E7
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 FROM, TO, AT, OF, SCRATCH = 0, 3, 6, 7, 8
 
 
 @kernel
-def price_now(W: Int64, side: int) -> int:
+def price_now(W: Cells, side: int) -> int:
     """The last price at this point of the leg, rounded against an order of ``side``."""
     moved = (W[TO] - W[FROM]) * W[AT]
     if side > 0:
@@ -26,7 +27,7 @@ def price_now(W: Int64, side: int) -> int:
 
 
 @kernel
-def slipped_here(P: Int64, W: Int64, side: int, slippage_e7: int) -> int:
+def slipped_here(P: Cells, W: Cells, side: int, slippage_e7: int) -> int:
     """The last price at this point, moved against an order of ``side``, rounded to the tick."""
     tick, of = P[Param.TICK_UNITS], W[OF]
     price = W[FROM] * of + (W[TO] - W[FROM]) * W[AT]

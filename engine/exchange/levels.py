@@ -8,15 +8,16 @@ long targets ceil. A level is at least one tick.
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.codes import StopKind, TargetKind
 from engine.exchange.layout import Param, Term
 from engine.exchange.margin import E8
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 
 @kernel
-def on_grid(P: Int64, price: int, direction: int) -> int:
+def on_grid(P: Cells, price: int, direction: int) -> int:
     """``price`` units rounded to the tick in ``direction``, at least one tick."""
     tick = P[Param.TICK_UNITS]
     return max(floor_to(price, tick) if direction < 0 else ceil_to(price, tick), tick)
@@ -29,7 +30,7 @@ def ceil_div(a: int, d: int) -> int:
 
 
 @kernel
-def by_fraction(P: Int64, cost: int, size: int, direction: int, part: int, whole: int) -> int:
+def by_fraction(P: Cells, cost: int, size: int, direction: int, part: int, whole: int) -> int:
     """The average entry moved by ``part / whole`` of itself."""
     if direction < 0:
         return on_grid(P, mul_div_floor(cost, max(whole - part, 0), whole) // size, -1)
@@ -37,7 +38,7 @@ def by_fraction(P: Int64, cost: int, size: int, direction: int, part: int, whole
 
 
 @kernel
-def by_distance(P: Int64, cost: int, size: int, direction: int, distance_e8: int) -> int:
+def by_distance(P: Cells, cost: int, size: int, direction: int, distance_e8: int) -> int:
     """The average entry moved by ``distance_e8``, a price distance in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
     if direction < 0:
@@ -46,7 +47,7 @@ def by_distance(P: Int64, cost: int, size: int, direction: int, distance_e8: int
 
 
 @kernel
-def by_value(P: Int64, cost: int, size: int, direction: int, value_e8: int) -> int:
+def by_value(P: Cells, cost: int, size: int, direction: int, value_e8: int) -> int:
     """The price at which the position is worth ``value_e8`` more or less than its cost."""
     if direction < 0:
         return on_grid(P, (cost - value_e8) // size, -1)
@@ -54,7 +55,7 @@ def by_value(P: Int64, cost: int, size: int, direction: int, value_e8: int) -> i
 
 
 @kernel
-def at_price(P: Int64, price_e8: int, direction: int) -> int:
+def at_price(P: Cells, price_e8: int, direction: int) -> int:
     """A price stated as such, in 1e-8 USDT."""
     unit = P[Param.UNIT_E8]
     return on_grid(P, price_e8 // unit if direction < 0 else ceil_div(price_e8, unit), direction)
@@ -62,7 +63,7 @@ def at_price(P: Int64, price_e8: int, direction: int) -> int:
 
 @kernel
 def _stated(
-    P: Int64,
+    P: Cells,
     kind: int,
     value: int,
     leverage_e2: int,
@@ -83,7 +84,7 @@ def _stated(
 
 
 @kernel
-def stop_level(P: Int64, term: int, side: int, cost: int, size: int, measure_e8: int) -> int:
+def stop_level(P: Cells, term: int, side: int, cost: int, size: int, measure_e8: int) -> int:
     """The stop of a position of ``side``, price units; 0 without a stop.
 
     ``term`` is the offset of its entry's terms in ``P``; ``measure_e8`` the distance
@@ -100,7 +101,7 @@ def stop_level(P: Int64, term: int, side: int, cost: int, size: int, measure_e8:
 
 @kernel
 def target_level(
-    P: Int64, term: int, k: int, side: int, cost: int, size: int, risk_e8: int, measure_e8: int
+    P: Cells, term: int, k: int, side: int, cost: int, size: int, risk_e8: int, measure_e8: int
 ) -> int:
     """Level ``k`` of the ladder; ``risk_e8`` is R of the whole position in 1e-8 USDT."""
     kind, value = P[term + Term.TARGET_KIND + k], P[term + Term.TARGET_VALUE_E8 + k]

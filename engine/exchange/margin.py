@@ -8,9 +8,10 @@ of the tier that holds Q x mark. Everything in integers; products exact.
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.layout import FAR, Param, State, Tier
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 E7 = 10**7
 E8 = 10**8
@@ -26,32 +27,32 @@ def initial_margin(cost: int, leverage_e2: int) -> int:
 
 
 @kernel
-def largest_fee(P: Int64) -> int:
+def largest_fee(P: Cells) -> int:
     """f, in 1e-7."""
     return max(P[Param.TAKER_E7], P[Param.MAKER_E7])
 
 
 @kernel
-def reserve_for_close(P: Int64, side: int, cost: int, leverage_e2: int) -> int:
+def reserve_for_close(P: Cells, side: int, cost: int, leverage_e2: int) -> int:
     """Fee of closing at the bankruptcy price, Q BP f = cost (1 - side/L) f, rounded up."""
     return mul_div_ceil(cost, largest_fee(P) * (leverage_e2 - 100 * side), E7 * leverage_e2)
 
 
 @kernel
-def order_cost(P: Int64, side: int, cost: int, leverage_e2: int) -> int:
+def order_cost(P: Cells, side: int, cost: int, leverage_e2: int) -> int:
     """What an opening order ties up: initial margin and the fees of opening and closing."""
     fee = mul_div_ceil(cost, largest_fee(P), E7)
     return initial_margin(cost, leverage_e2) + fee + reserve_for_close(P, side, cost, leverage_e2)
 
 
 @kernel
-def free_balance(S: Int64) -> int:
+def free_balance(S: Cells) -> int:
     """Wallet less position margin and what resting entries reserve, 1e-8 USDT."""
     return S[State.WALLET_E8] - S[State.MARGIN_E8] - S[State.RESERVED_E8]
 
 
 @kernel
-def unrealised(S: Int64, P: Int64, mark: int) -> int:
+def unrealised(S: Cells, P: Cells, mark: int) -> int:
     """Open profit at ``mark`` (price units), 1e-8 USDT; 0 when flat."""
     if S[State.SIDE] == 0:
         return 0
@@ -60,7 +61,7 @@ def unrealised(S: Int64, P: Int64, mark: int) -> int:
 
 
 @kernel
-def bankruptcy_price(P: Int64, side: int, lots: int, cost: int, leverage_e2: int) -> int:
+def bankruptcy_price(P: Cells, side: int, lots: int, cost: int, leverage_e2: int) -> int:
     """BP = E (1 - side/L) in units, rounded against the account: down for a long."""
     size = lots * P[Param.VALUE_E8]
     keep = leverage_e2 - 100 * side
@@ -71,7 +72,7 @@ def bankruptcy_price(P: Int64, side: int, lots: int, cost: int, leverage_e2: int
 
 
 @kernel
-def _tier_at(P: Int64, notional: int) -> int:
+def _tier_at(P: Cells, notional: int) -> int:
     """Offset of the tier that holds ``notional``; the last one for anything larger."""
     at = Param.TIERS + 0
     last = Param.TIERS + Tier.SIZE * (P[Param.TIER_COUNT] - 1)
@@ -81,7 +82,7 @@ def _tier_at(P: Int64, notional: int) -> int:
 
 
 @kernel
-def tier_cap(P: Int64, leverage_e2: int) -> int:
+def tier_cap(P: Cells, leverage_e2: int) -> int:
     """Largest position value at which the leverage is allowed, 1e-8 USDT; 0 if at none."""
     cap = 0
     for k in range(P[Param.TIER_COUNT]):
@@ -92,7 +93,7 @@ def tier_cap(P: Int64, leverage_e2: int) -> int:
 
 
 @kernel
-def liquidated_at(P: Int64, side: int, lots: int, cost: int, margin: int, mark: int) -> bool:
+def liquidated_at(P: Cells, side: int, lots: int, cost: int, margin: int, mark: int) -> bool:
     """Whether a position with initial margin ``margin`` (less shortfalls) falls at ``mark``."""
     notional = lots * mark * P[Param.VALUE_E8]
     tier = _tier_at(P, notional)
@@ -101,7 +102,7 @@ def liquidated_at(P: Int64, side: int, lots: int, cost: int, margin: int, mark: 
 
 
 @kernel
-def _guess(P: Int64, side: int, lots: int, cost: int, margin: int) -> int:
+def _guess(P: Cells, side: int, lots: int, cost: int, margin: int) -> int:
     """Liquidation price by the formula, in floating point: only where the search begins."""
     price = float(cost) / float(lots * P[Param.VALUE_E8])
     for _ in range(2):
@@ -113,7 +114,7 @@ def _guess(P: Int64, side: int, lots: int, cost: int, margin: int) -> int:
 
 
 @kernel
-def liquidation_price(P: Int64, side: int, lots: int, cost: int, margin: int) -> int:
+def liquidation_price(P: Cells, side: int, lots: int, cost: int, margin: int) -> int:
     """First whole price unit, going against the position, at which it is liquidated; -1 when no
     price the ledger holds does it."""
     most = min(_LARGEST_UNITS, _LARGEST_E8 // (lots * P[Param.VALUE_E8]))
@@ -136,7 +137,7 @@ def liquidation_price(P: Int64, side: int, lots: int, cost: int, margin: int) ->
 
 
 @kernel
-def set_liquidation(S: Int64, P: Int64) -> None:
+def set_liquidation(S: Cells, P: Cells) -> None:
     """Bring the liquidation price of the position up to date; -1 when there is none."""
     S[State.LIQUIDATION_UNITS] = -1
     if P[Param.LIQUIDATION] == 1 and S[State.SIDE] != 0:
@@ -147,7 +148,7 @@ def set_liquidation(S: Int64, P: Int64) -> None:
 
 
 @kernel
-def liquidation_bounds(S: Int64) -> tuple[int, int]:
+def liquidation_bounds(S: Cells) -> tuple[int, int]:
     """``(below, above)``: the mark at or below, at or above which the position falls."""
     price = S[State.LIQUIDATION_UNITS]
     if price < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.cells import Cells
 from engine.exchange.codes import EventKind
 from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
@@ -14,7 +15,7 @@ from engine.kernel import Int32, Int64, kernel
 
 
 @kernel
-def _new_peak(S: Int64, equity: int, ts: int) -> None:
+def _new_peak(S: Cells, equity: int, ts: int) -> None:
     """Equity has a new peak at ``ts``: the drawdown before it is over."""
     close_drawdown(S, ts)
     S[State.PEAK_E8] = equity
@@ -22,7 +23,7 @@ def _new_peak(S: Int64, equity: int, ts: int) -> None:
 
 
 @kernel
-def close_drawdown(S: Int64, ts: int) -> None:
+def close_drawdown(S: Cells, ts: int) -> None:
     """Compare the drawdown since the peak with the worst; a peak's time is its last one."""
     peak, trough = S[State.PEAK_E8], S[State.TROUGH_E8]
     if trough < peak:
@@ -34,7 +35,7 @@ def close_drawdown(S: Int64, ts: int) -> None:
 
 
 @kernel
-def mark_bar(S: Int64, equity: int, ts: int) -> None:
+def mark_bar(S: Cells, equity: int, ts: int) -> None:
     """Equity at a fill bar's close: peak, trough, and when the peak was last stood at."""
     if equity > S[State.PEAK_E8]:
         _new_peak(S, equity, ts)
@@ -50,7 +51,7 @@ def mark_bar(S: Int64, equity: int, ts: int) -> None:
 
 
 @kernel
-def mark_run(S: Int64, P: Int64, rows: Int64, first: int, end: int) -> None:
+def mark_run(S: Cells, P: Cells, rows: Cells, first: int, end: int) -> None:
     """Bars ``[first, end)`` have closed with the account as it stands: they lengthen the run
     before, or begin one."""
     side, lots = S[State.SIDE], S[State.LOTS]
@@ -76,9 +77,9 @@ def mark_run(S: Int64, P: Int64, rows: Int64, first: int, end: int) -> None:
 
 @kernel
 def stretch(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     mark: Int32,
     close_of: Int64,
     clock_ms: Int64,
@@ -88,10 +89,12 @@ def stretch(
     end: int,
     j: int,
     point: int,
+    ended: int,
 ) -> tuple[int, int, bool]:
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
     next bar (before ``end`` where the drawdown limit is passed), and whether the book had room.
-    ``first`` is bar 0 of the block among all, ``point`` the number of its first clock close."""
+    ``first`` is bar 0 of the block among all, ``point`` the number of its first clock close,
+    ``ended`` the close of the last bar."""
     if guarded(P) or S[State.EVENTS] == 1:
         return _guarded_stretch(
             S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point
@@ -102,7 +105,7 @@ def stretch(
     S[State.CLOCKS] += to - j
     side = S[State.SIDE]
     if side == 0:
-        mark_bar(S, S[State.WALLET_E8], close_of[end - 1])
+        mark_bar(S, S[State.WALLET_E8], ended)
         return to, end, True
     S[State.BARS_HELD] += end - at
     S[State.TRADE_BARS] += to - j
@@ -123,9 +126,9 @@ def stretch(
 
 @kernel
 def _guarded_stretch(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     mark: Int32,
     close_of: Int64,
     clock_ms: Int64,

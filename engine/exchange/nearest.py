@@ -6,16 +6,17 @@ series as the highest level "at or below" and the lowest "at or above".
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH
 from engine.exchange.codes import OrderKind, OrderState, Source
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.margin import liquidation_bounds
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 
 @kernel
-def _watch(S: Int64, series: int, level: int, falls: bool) -> None:
+def _watch(S: Cells, series: int, level: int, falls: bool) -> None:
     if falls:
         S[State.BELOW_UNITS + series] = max(S[State.BELOW_UNITS + series], level)
     else:
@@ -23,7 +24,7 @@ def _watch(S: Int64, series: int, level: int, falls: bool) -> None:
 
 
 @kernel
-def find_nearest(S: Int64, P: Int64) -> None:
+def find_nearest(S: Cells, P: Cells) -> None:
     """Bring the nearest triggers of position and resting entries up to date."""
     for series in range(3):
         S[State.BELOW_UNITS + series] = -FAR
@@ -47,9 +48,9 @@ def find_nearest(S: Int64, P: Int64) -> None:
 
 
 @kernel
-def _watch_orders(S: Int64, P: Int64) -> None:
+def _watch_orders(S: Cells, P: Cells) -> None:
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
-    for slot in range(State.SLOTS, len(S), Slot.SIZE):
+    for slot in range(State.SLOTS, S[State.END], Slot.SIZE):
         if S[slot + Slot.USED] == 0 or S[slot + Slot.KIND] != OrderKind.ENTRY:
             continue
         side = S[slot + Slot.SIDE]

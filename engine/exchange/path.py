@@ -7,6 +7,7 @@ the open. ``B`` (int64[3, 4], scratch) holds open, high, low and close of last, 
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import charge_funding
 from engine.exchange.book import NO_SLOT, next_arrival
 from engine.exchange.brackets import FRESH, WAITING
@@ -24,7 +25,7 @@ OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
 
 
 @kernel
-def _at_open(B: Int64, W: Int64) -> None:
+def _at_open(B: Cells, W: Cells) -> None:
     for series in range(3):
         W[FROM + series] = B[series, OPEN]
         W[TO + series] = B[series, OPEN]
@@ -32,11 +33,11 @@ def _at_open(B: Int64, W: Int64) -> None:
 
 @kernel
 def open_bar(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
-    B: Int64,
-    W: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
+    B: Cells,
+    W: Cells,
     ts: int,
     next_ms: int,
     mark_before: int,
@@ -81,13 +82,13 @@ def open_bar(
 
 
 @kernel
-def _falls(S: Int64, mark: int) -> bool:
+def _falls(S: Cells, mark: int) -> bool:
     return S[State.SIDE] * (mark - S[State.LIQUIDATION_UNITS]) <= 0
 
 
 @kernel
 def _walk(
-    S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, ts: int, first: int, second: int
+    S: Cells, P: Cells, rows: Cells, B: Cells, W: Cells, ts: int, first: int, second: int
 ) -> None:
     """2. The path from the open over both extremes to the close."""
     for a, b in ((OPEN, first), (first, second), (second, CLOSE)):
@@ -98,18 +99,18 @@ def _walk(
 
 
 @kernel
-def _copy(source: Int64, to: Int64) -> None:
-    for cell in range(len(source)):
+def _copy(source: Cells, to: Cells, cells: int) -> None:
+    for cell in range(cells):
         to[cell] = source[cell]
 
 
 @kernel
-def _equity(S: Int64, P: Int64, B: Int64) -> int:
+def _equity(S: Cells, P: Cells, B: Cells) -> int:
     return S[State.WALLET_E8] + unrealised(S, P, B[Source.MARK, CLOSE])
 
 
 @kernel
-def walk_bar(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, kept: Int64, ts: int) -> None:
+def walk_bar(S: Cells, P: Cells, rows: Cells, B: Cells, W: Cells, kept: Cells, ts: int) -> None:
     """2. ``ohlc`` takes the low first when the bar closes at or above its open. ``pessimistic``,
     if anything can be met, runs the bar both ways from the same state and keeps the lower equity
     at the close; ties go low first. ``kept`` is scratch of the state's size."""
@@ -134,18 +135,18 @@ def walk_bar(S: Int64, P: Int64, rows: Int64, B: Int64, W: Int64, kept: Int64, t
     if met == 1 and S[State.OPEN_ORDERS] == 0 and _ends_it(S, B):
         _walk(S, P, rows, B, W, ts, LOW, HIGH)
         return
-    _copy(S, kept)
+    _copy(S, kept, S[State.END])
     _walk(S, P, rows, B, W, ts, HIGH, LOW)
     high_first = _equity(S, P, B)
-    _copy(kept, S)
+    _copy(kept, S, kept[State.END])
     _walk(S, P, rows, B, W, ts, LOW, HIGH)
     if high_first < _equity(S, P, B):
-        _copy(kept, S)
+        _copy(kept, S, kept[State.END])
         _walk(S, P, rows, B, W, ts, HIGH, LOW)
 
 
 @kernel
-def _ends_it(S: Int64, B: Int64) -> bool:
+def _ends_it(S: Cells, B: Cells) -> bool:
     """With a single level of the last price within the bar: whether that is the stop or the only
     target, which closes everything, so that both ways end alike."""
     if S[State.TARGET_COUNT] > 1:

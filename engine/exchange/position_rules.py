@@ -6,6 +6,7 @@ import math
 
 from numba import njit
 
+from engine.cells import Cells
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.features.program import begin_position, evaluate, rule_columns
@@ -15,7 +16,7 @@ _LONG, _SHORT = 0.0, 1.0
 
 
 @njit(cache=True)
-def _fields(S: Int64, P: Int64, close: int) -> tuple[float, float, float, float, float]:
+def _fields(S: Cells, P: Cells, close: int) -> tuple[float, float, float, float, float]:
     """``bars side entry_price pnl_pct r`` of the open position at the last price ``close``.
 
     :meth:`engine.position.Position.fields` is the same, bit for bit.
@@ -38,8 +39,8 @@ def _fields(S: Int64, P: Int64, close: int) -> tuple[float, float, float, float,
 
 @njit(cache=True)
 def judge_position(
-    S: Int64,
-    P: Int64,
+    S: Cells,
+    P: Cells,
     code: Int64,
     F: Float64,
     T: UInt8,

@@ -60,8 +60,8 @@ def _convert(column: FloatColumn, scale: float, out: Units) -> tuple[int, int]:
     if bad:
         for i in range(len(column)):
             if not abs(column[i] * scale - out[i]) <= _TOLERANCE:
-                return i, largest
-    return -1, largest
+                return i, int(largest)
+    return -1, int(largest)
 
 
 def price_columns(

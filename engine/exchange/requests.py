@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import slipped
 from engine.exchange.book import (
     NO_SLOT,
@@ -16,14 +17,14 @@ from engine.exchange.layout import Param, Slot, State, Term
 from engine.exchange.levels import at_price, stop_level
 from engine.exchange.margin import E8, largest_fee
 from engine.exchange.rounding import mul_div_ceil
-from engine.kernel import Float64, Int64, kernel
+from engine.kernel import Float64, kernel
 from engine.measures import UNKNOWN, Measure, measure_e8
 from engine.sizing import size_lots
 
 
 @kernel
 def size_entry(
-    S: Int64, P: Int64, slot: int, ts: int, size_kind: int, size_value: int, close: int, mark: int
+    S: Cells, P: Cells, slot: int, ts: int, size_kind: int, size_value: int, close: int, mark: int
 ) -> None:
     """Fix the quantity of the entry in ``slot`` at its decision close: P is the reference moved
     against us by slippage, the stop is the one a fill at P would get."""
@@ -42,7 +43,7 @@ def size_entry(
 
 @kernel
 def _take_measures(
-    S: Int64, P: Int64, slot: int, side: int, measures: Float64, scales: Float64, j: int
+    S: Cells, P: Cells, slot: int, side: int, measures: Float64, scales: Float64, j: int
 ) -> None:
     """Stop and target measures of the entry in ``slot``; marks it when one is missing."""
     term = S[slot + Slot.TERMS]
@@ -69,7 +70,7 @@ def _take_measures(
 
 @kernel
 def _take_prices(
-    S: Int64, P: Int64, slot: int, side: int, measures: Float64, scales: Float64, j: int
+    S: Cells, P: Cells, slot: int, side: int, measures: Float64, scales: Float64, j: int
 ) -> None:
     """Limit price and trigger: buy limits and sell triggers floor, the others ceil."""
     kind = S[slot + Slot.TYPE]
@@ -91,10 +92,10 @@ def _take_prices(
 
 
 @kernel
-def own_order(S: Int64, side: int) -> int:
+def own_order(S: Cells, side: int) -> int:
     """Slot of the play's entry of ``side`` that is not finished; ``NO_SLOT`` without one."""
     if S[State.OPEN_ORDERS] > 0:
-        for slot in range(State.SLOTS, len(S), Slot.SIZE):
+        for slot in range(State.SLOTS, S[State.END], Slot.SIZE):
             if (
                 S[slot + Slot.USED] == 1
                 and S[slot + Slot.KIND] == OrderKind.ENTRY
@@ -106,9 +107,9 @@ def own_order(S: Int64, side: int) -> int:
 
 @kernel
 def request_entry(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     side: int,
     rule: int,

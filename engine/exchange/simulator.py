@@ -54,7 +54,9 @@ def new_segment() -> Int64:
 
 def new_state(slots: int = PLAY_SLOTS) -> Int64:
     """An empty state with room for ``slots`` unfinished orders."""
-    return np.zeros(State.SLOTS + slots * Slot.SIZE, np.int64)
+    state = np.zeros(State.SLOTS + slots * Slot.SIZE, np.int64)
+    state[State.END] = len(state)
+    return state
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class SimulatedExchange:
     ``state`` is everything it knows (int64 by :class:`State`); rows it has written collect in
     ``segments`` as columns, runs of the equity curve among them (:meth:`curve`).
     ``volume_lots``: lots that may fill in each bar, empty without a participation cap.
+    ``bar_ms``: how long every fill bar is, 0 where they differ (months).
     ``stop_ms``: when the run ended before its data, else None.
     """
 
@@ -74,6 +77,7 @@ class SimulatedExchange:
     funding_ms: Int64
     funding_rate_e8: Int64
     volume_lots: Int64 = field(default_factory=lambda: NO_VOLUME)
+    bar_ms: int = 0
     state: Int64 = field(default_factory=new_state)
     point_count: int = 0
     stop_ms: int | None = None
@@ -134,7 +138,7 @@ class SimulatedExchange:
                 clock.close_ms, clock.base_index, clock.truth, clock.alternative, clock.measures,
                 self.terms.scales,
                 rules.code, rules.F, rules.T, rules.lo, rules.fields, rules.rows, rules.ends,
-                rules.kinds, first, last, at, j, self.point_count - clock_from,
+                rules.kinds, first, last, at, j, self.point_count - clock_from, self.bar_ms,
             )  # fmt: skip
             if reached == BROKEN:
                 raise LedgerError("the account does not add up")
@@ -214,7 +218,7 @@ class SimulatedExchange:
             if table not in _KEPT:
                 self.segments[table].clear()
             elif self._count(table):
-                self.segments[table].append(np.ascontiguousarray(self._segment(table).T))
+                self.segments[table].append(self._segment(table).T.copy())
         self.state[State.ROWS : State.ROWS + len(Table)] = 0
         return found
 
@@ -237,7 +241,7 @@ class SimulatedExchange:
             return False
         for table, count in enumerate(counts.tolist()):
             if count:
-                self.segments[table].append(np.ascontiguousarray(self._segment(Table(table)).T))
+                self.segments[table].append(self._segment(Table(table)).T.copy())
         counts[:] = 0
         return True
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from engine.cells import Cells
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
 from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, EventKind, Reason, Status
@@ -51,7 +52,7 @@ BROKEN, FULL = -1, -2
 
 
 @kernel
-def _next_due(S: Int64, P: Int64, truth: UInt8, measures: Float64, at: int, end: int) -> int:
+def _next_due(S: Cells, P: Cells, truth: UInt8, measures: Float64, at: int, end: int) -> int:
     """First clock index in ``[at, end)`` whose close must be looked at: rules that act on this
     position, a limit of time, an expiry, a cancel; else ``end``."""
     side = S[State.SIDE]
@@ -66,9 +67,9 @@ def _next_due(S: Int64, P: Int64, truth: UInt8, measures: Float64, at: int, end:
                     end = j
                     break
     if side > 0:
-        return _first_true(truth, 0, 0, at, end)
+        return _first_true(truth, 0, 0, at, end) if P[Param.EXITS_LONG] > 0 else end
     if side < 0:
-        return _first_true(truth, 1, 1, at, end)
+        return _first_true(truth, 1, 1, at, end) if P[Param.EXITS_SHORT] > 0 else end
     return _first_true(truth, 2, 3, at, end)
 
 
@@ -91,7 +92,7 @@ def _first_true(truth: UInt8, kind: int, other: int, at: int, end: int) -> int:
 
 @kernel
 def _first_touch(
-    S: Int64,
+    S: Cells,
     high: Int32,
     low: Int32,
     mark_high: Int32,
@@ -137,7 +138,7 @@ def _first_touch(
 
 @kernel
 def _until_tighter(
-    S: Int64, P: Int64, high: Int32, low: Int32, base_index: Int64, at: int, end: int, j: int
+    S: Cells, P: Cells, high: Int32, low: Int32, base_index: Int64, at: int, end: int, j: int
 ) -> int:
     """Where a stretch from ``at`` must end because the stop can move at that bar's close: with the
     first new peak, or, under a trail by a measure, with the next clock close."""
@@ -165,9 +166,9 @@ def _first_beyond(high: Int32, low: Int32, below: int, above: int, at: int, end:
 
 @kernel
 def _at_clock_close(
-    S: Int64,
-    P: Int64,
-    rows: Int64,
+    S: Cells,
+    P: Cells,
+    rows: Cells,
     ts: int,
     j: int,
     truth: UInt8,
@@ -208,13 +209,13 @@ def _at_clock_close(
 
 
 @kernel
-def exit_close(P: Int64, kind: int, rule: int) -> int:
+def exit_close(P: Cells, kind: int, rule: int) -> int:
     """Where ``P`` holds the fraction that alternative ``rule`` of an exit rule closes."""
     return P[Param.EXITS] + P[Param.EXITS_LONG] * kind + rule
 
 
 @kernel
-def _exit_part(S: Int64, P: Int64, j: int, action: int, alternative: Int16) -> int:
+def _exit_part(S: Cells, P: Cells, j: int, action: int, alternative: Int16) -> int:
     """What is left of an action when an exit closes only a part: it fires once per position, and
     nothing enters beside it; nothing is asked for twice while an exit is on its way."""
     if action & (EXIT_LONG | EXIT_SHORT) == 0:
@@ -233,7 +234,7 @@ def _exit_part(S: Int64, P: Int64, j: int, action: int, alternative: Int16) -> i
 
 
 @kernel
-def _too_long(S: Int64, P: Int64, rows: Int64, ts: int) -> bool:
+def _too_long(S: Cells, P: Cells, rows: Cells, ts: int) -> bool:
     """The time stop: a position held for the limit leaves at the next open."""
     if (
         P[Param.MAX_BARS] > 0
@@ -246,7 +247,7 @@ def _too_long(S: Int64, P: Int64, rows: Int64, ts: int) -> bool:
 
 
 @kernel
-def _record(S: Int64, rows: Int64, ts: int, j: int, action: int, alternative: Int16) -> None:
+def _record(S: Cells, rows: Cells, ts: int, j: int, action: int, alternative: Int16) -> None:
     """Write the decision's row."""
     at = S[State.ROWS + Table.DECISIONS]
     rows[Table.DECISIONS, at, DecisionRow.TS_MS] = ts
@@ -258,18 +259,17 @@ def _record(S: Int64, rows: Int64, ts: int, j: int, action: int, alternative: In
 
 
 @kernel
-def _judged(S: Int64, judged: Int64) -> bool:
+def _judged(S: Cells, judged: Int64) -> bool:
     """Whether the exit rule of the position reads the position."""
     side = S[State.SIDE]
     return side != 0 and judged[0 if side > 0 else 1] == 1
 
 
 @kernel
-def _room(S: Int64, P: Int64, rows: Int64) -> bool:
-    """Whether the segment can take any one bar's rows."""
+def _room(S: Cells, P: Cells, capacity: int) -> bool:
+    """Whether a segment of ``capacity`` rows can take any one bar's rows."""
     pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
     need = ROWS_PER_BAR + 2 * pieces
-    capacity = rows.shape[1]
     most = S[State.ROWS]
     for table in range(1, 5):
         most = max(most, S[State.ROWS + table])
@@ -280,7 +280,7 @@ def _room(S: Int64, P: Int64, rows: Int64) -> bool:
 
 
 @kernel
-def _holds(S: Int64) -> bool:
+def _holds(S: Cells) -> bool:
     """Invariant 4."""
     total = S[State.INITIAL_E8] + S[State.GROSS_E8] - S[State.FEES_E8] + S[State.FUNDING_E8]
     if total != S[State.WALLET_E8] or S[State.WALLET_E8] < 0 or S[State.LOTS] < 0:
@@ -297,7 +297,7 @@ def _holds(S: Int64) -> bool:
 
 @kernel
 def _trail_measure(
-    S: Int64, base_index: Int64, measures: Float64, scales: Float64, at: int, j: int
+    S: Cells, base_index: Int64, measures: Float64, scales: Float64, at: int, j: int
 ) -> int:
     """The trail's distance at the last clock close at or before bar ``at``'s close."""
     if j < len(base_index) and base_index[j] == at:
@@ -309,7 +309,7 @@ def _trail_measure(
 
 @kernel
 def _load(
-    B: Int64, series: int, i: int, opened: Int32, high: Int32, low: Int32, close: Int32
+    B: Cells, series: int, i: int, opened: Int32, high: Int32, low: Int32, close: Int32
 ) -> None:
     B[series, OPEN] = opened[i]
     B[series, HIGH] = high[i]
@@ -318,14 +318,21 @@ def _load(
 
 
 @kernel
-def stopped(S: Int64) -> bool:
+def _time(times: Int64, i: int, first: int, bar_ms: int) -> int:
+    """``times[i]``, reckoned from the ``first`` where bars are of one length: what is read here and
+    there of a long column comes from far away."""
+    return first + i * bar_ms if bar_ms > 0 else times[i]
+
+
+@kernel
+def stopped(S: Cells) -> bool:
     """Whether the run has ended before its data."""
     return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
 
 
 @njit(cache=True)
 def step_block(
-    S: Int64, P: Int64, rows: Int64,
+    S: Cells, P: Cells, rows: Cells,
     open_ms: Int64, close_of: Int64,
     opened: Int32, high: Int32, low: Int32, close: Int32,
     mark_open: Int32, mark_high: Int32, mark_low: Int32, mark: Int32,
@@ -335,7 +342,7 @@ def step_block(
     measures: Float64, scales: Float64,
     code: Int64, F: Float64, T: UInt8, lo: int, fields: Int64,
     rule_rows: Int64, rule_ends: Int64, judged: Int64,
-    first: int, last: int, at: int, j: int, point: int,
+    first: int, last: int, at: int, j: int, point: int, bar_ms: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Step the fill bars ``[first + at, last)``; returns ``(next bar, next clock index)``, the bar
     counted from ``first``.
@@ -348,7 +355,8 @@ def step_block(
     ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
     float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
     read the position (see ``engine.features.PositionRules``).
-    Clock close ``j`` is point ``point + j`` of the equity curve.
+    Clock close ``j`` is point ``point + j`` of the equity curve. ``bar_ms``: how long every bar of
+    the block is, 0 where their times must be looked up.
 
     Returns before the end when ``rows`` has no room left (hand in more and call again) or the run
     has ended (:func:`stopped`); as next bar ``BROKEN`` if invariant 4 fails, ``FULL`` if there are
@@ -364,10 +372,11 @@ def step_block(
     index_low, index = index_low[first:last], index[first:last]
     volume_lots = volume_lots[first:last]
     n, m = len(opened), len(base_index)
+    begun = open_ms[0] if n > 0 else 0
     B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
     kept = np.empty(len(S), np.int64)
     while at < n and not stopped(S):
-        if not _room(S, P, rows):
+        if not _room(S, P, rows.shape[1]):
             return at, j
         side, tight = S[State.SIDE], False
         if S[State.ARRIVALS] == 0 and S[State.BRACKETS] != WAITING:
@@ -381,7 +390,11 @@ def step_block(
                     end = min(end, at + WINDOW)
             else:
                 event = S[State.NEXT_FUNDING]
-                if side != 0 and event < len(fund_ms) and fund_ms[event] < close_of[end - 1]:
+                if (
+                    side != 0
+                    and event < len(fund_ms)
+                    and fund_ms[event] < _time(close_of, end - 1, begun + bar_ms, bar_ms)
+                ):
                     end = first_above(open_ms, fund_ms[event], at, end) - 1
                 if S[State.EVENTS] == 1:
                     end = min(end, at + 1)
@@ -397,21 +410,34 @@ def step_block(
                         S, high, low, mark_high, mark_low, index_high, index_low, at, end
                     )
             if end > at:
+                ended = _time(close_of, end - 1, begun + bar_ms, bar_ms)
                 if S[State.OPEN_ORDERS] > 0:
                     # A stretch ends with the close at which an entry expires.
                     clocks = S[State.CLOCKS] + clock_at(base_index, end - 1, j) - j
-                    expire_entries(S, rows, close_of[end - 1], clocks)
+                    expire_entries(S, rows, ended, clocks)
                 if tight:
                     stop = S[State.STOP_UNITS]
                     until = clock_at(base_index, end - 2, j)
                     tighten(
-                        S, P, rows, close_of[end - 1],
+                        S, P, rows, ended,
                         _trail_measure(S, base_index, measures, scales, end - 1, until),
                     )  # fmt: skip
                     if S[State.STOP_UNITS] != stop:
                         find_nearest(S, P)
                 j, at, room = stretch(
-                    S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point
+                    S,
+                    P,
+                    rows,
+                    mark,
+                    close_of,
+                    clock_ms,
+                    base_index,
+                    first,
+                    at,
+                    end,
+                    j,
+                    point,
+                    ended,
                 )
                 if not room:
                     return FULL, j
@@ -427,18 +453,19 @@ def step_block(
                 ):  # fmt: skip
                     return FULL, j
                 continue
-        ts = open_ms[at]
+        ts = _time(open_ms, at, begun, bar_ms)
+        closed = _time(close_of, at, begun + bar_ms, bar_ms)
         _load(B, 0, at, opened, high, low, close)
         _load(B, 1, at, mark_open, mark_high, mark_low, mark)
         _load(B, 2, at, index_open, index_high, index_low, index)
         if P[Param.PARTICIPATION] == 1:
             S[State.VOLUME_LOTS] = volume_lots[at]
         before = wide(mark[at - 1]) if at > 0 else mark_before
-        open_bar(S, P, rows, B, W, ts, close_of[at], before, fund_ms, fund_rate)
+        open_bar(S, P, rows, B, W, ts, closed, before, fund_ms, fund_rate)
         walk_bar(S, P, rows, B, W, kept, ts)
         if stopped(S):
             return (at + 1 if _holds(S) else BROKEN), j
-        ts = close_of[at]
+        ts = closed
         closes = j < m and base_index[j] == at
         if closes and S[State.OPEN_ORDERS] > 0:
             expire_entries(S, rows, ts, S[State.CLOCKS] + 1)
@@ -479,7 +506,7 @@ def step_block(
 
 @kernel
 def finish(
-    S: Int64, P: Int64, rows: Int64, terminal: Int64, which: int, ts: int, mark: int
+    S: Cells, P: Cells, rows: Cells, terminal: Int64, which: int, ts: int, mark: int
 ) -> bool:
     """The terminal point at ``ts``, number ``which``, into ``terminal`` (int64[4]: time, equity,
     peak, signed lots); the identity, and the end of the last drawdown. Where the data end before

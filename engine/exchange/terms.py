@@ -151,7 +151,7 @@ def assemble(
         cells[param] = int(number)
     cells[Param.TIER_COUNT] = len(tiers)
     cells[Param.EXITS] = Param.TIERS + len(ladder) + Term.SIZE * len(terms)
-    cells[Param.EXITS_LONG] = len(exits[0])
+    cells[Param.EXITS_LONG], cells[Param.EXITS_SHORT] = len(exits[0]), len(exits[1])
     cells += ladder
     for term in terms:
         record = [0] * Term.SIZE

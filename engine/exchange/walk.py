@@ -8,6 +8,7 @@ A leg of no length is the gap check at an open: what holds there is met at once.
 
 from __future__ import annotations
 
+from engine.cells import Cells
 from engine.exchange.account import liquidate, order_row
 from engine.exchange.book import limit_rests
 from engine.exchange.brackets import FRESH, RESTING, cancel_brackets, fire_stop, fire_target
@@ -17,13 +18,13 @@ from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.leg import AT, FROM, OF, TO, price_now
 from engine.exchange.margin import liquidation_bounds
-from engine.kernel import Int64, kernel
+from engine.kernel import kernel
 
 NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
 
 
 @kernel
-def visit(S: Int64, price: int) -> None:
+def visit(S: Cells, price: int) -> None:
     """The last price has been at ``price`` while the position was held."""
     if S[State.SIDE] == 0:
         return
@@ -36,7 +37,7 @@ def visit(S: Int64, price: int) -> None:
 
 
 @kernel
-def _meets(W: Int64, series: int, level: int, falls: bool) -> tuple[int, int]:
+def _meets(W: Cells, series: int, level: int, falls: bool) -> tuple[int, int]:
     """Where on the leg, at or after now, ``series`` is at or below (``falls``) or at or above
     ``level``: ``(n, d)`` of the fraction, ``d`` 0 when it is not."""
     a, b = W[FROM + series], W[TO + series]
@@ -64,7 +65,7 @@ def _sooner(n: int, d: int, best_n: int, best_d: int) -> bool:
 
 
 @kernel
-def _next_event(S: Int64, P: Int64, W: Int64) -> tuple[int, int, int, int]:
+def _next_event(S: Cells, P: Cells, W: Cells) -> tuple[int, int, int, int]:
     """The first thing that happens from here on: ``(what, which, n, d)``; ``which`` is a target's
     index or an order's slot."""
     what, which, n, d = NOTHING, 0, 0, 0
@@ -92,7 +93,7 @@ def _next_event(S: Int64, P: Int64, W: Int64) -> tuple[int, int, int, int]:
 
 
 @kernel
-def _target_meets(S: Int64, P: Int64, W: Int64, k: int, side: int, term: int) -> tuple[int, int]:
+def _target_meets(S: Cells, P: Cells, W: Cells, k: int, side: int, term: int) -> tuple[int, int]:
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
     if S[State.TARGET_IS_MARKET + k] == 1:
@@ -103,7 +104,7 @@ def _target_meets(S: Int64, P: Int64, W: Int64, k: int, side: int, term: int) ->
 
 
 @kernel
-def _holds(W: Int64, series: int, level: int, falls: bool) -> bool:
+def _holds(W: Cells, series: int, level: int, falls: bool) -> bool:
     """Whether ``series`` is at or beyond ``level`` at this very point of the leg."""
     a, b = W[FROM + series], W[TO + series]
     if not falls:
@@ -113,12 +114,12 @@ def _holds(W: Int64, series: int, level: int, falls: bool) -> bool:
 
 @kernel
 def _next_order(
-    S: Int64, P: Int64, W: Int64, what: int, which: int, n: int, d: int
+    S: Cells, P: Cells, W: Cells, what: int, which: int, n: int, d: int
 ) -> tuple[int, int, int, int]:
     """As :func:`_next_event`, the entry orders taken into account."""
     beyond = P[Param.TICK_UNITS] if P[Param.TOUCH] == 0 else 0
     best = 0
-    for slot in range(State.SLOTS, len(S), Slot.SIZE):
+    for slot in range(State.SLOTS, S[State.END], Slot.SIZE):
         if S[slot + Slot.USED] == 0 or S[slot + Slot.KIND] != OrderKind.ENTRY:
             continue
         side, kind = S[slot + Slot.SIDE], NOTHING
@@ -142,7 +143,7 @@ def _next_order(
 
 
 @kernel
-def _liquidated(S: Int64, P: Int64, rows: Int64, ts: int, mark: int) -> None:
+def _liquidated(S: Cells, P: Cells, rows: Cells, ts: int, mark: int) -> None:
     """The position is liquidated and the run ends with it."""
     side, lots, order = S[State.SIDE], S[State.LOTS], S[State.NEXT_ORDER]
     S[State.NEXT_ORDER] += 1
@@ -159,7 +160,7 @@ def _liquidated(S: Int64, P: Int64, rows: Int64, ts: int, mark: int) -> None:
 
 
 @kernel
-def walk_leg(S: Int64, P: Int64, rows: Int64, W: Int64, ts: int) -> None:
+def walk_leg(S: Cells, P: Cells, rows: Cells, W: Cells, ts: int) -> None:
     """Move last, mark and index to the end of the leg in ``W``, firing what they meet."""
     W[AT], W[OF] = 0, 1
     while S[State.STATUS] < Status.STOPPED_DRAWDOWN:
