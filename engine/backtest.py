@@ -29,7 +29,7 @@ from engine.errors import EngineError
 from engine.exchange.curve import EquityCurve
 from engine.exchange.instrument import Instrument
 from engine.exchange.layout import DecisionRow, Table
-from engine.facts import Totals, run_facts
+from engine.facts import run_facts
 from engine.features import Features
 from engine.inputs import Inputs, check_clock
 from engine.metrics import RunFacts, compute_metrics
@@ -158,10 +158,8 @@ class _Raw:
 
     def facts(self, trades: pa.Table) -> RunFacts:
         """What the metrics are computed from."""
-        totals = Totals()
-        totals.add(self.fills, self.orders, self.ledger_units.value_e8)
         return run_facts(
-            self.state, self.trades, trades, totals, self.curve, self.window, self.hold_return_pct
+            self.state, self.trades, trades, self.curve, self.window, self.hold_return_pct
         )
 
 

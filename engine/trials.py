@@ -28,7 +28,7 @@ from engine.errors import ConfigError
 from engine.exchange.curve import EquityCurve
 from engine.exchange.layout import State, Table, TradeRow
 from engine.exchange.simulator import SimulatedExchange, new_segment
-from engine.facts import Totals, run_facts, total
+from engine.facts import run_facts, total
 from engine.features.shared import SharedFeatures
 from engine.inputs import Inputs, check_clock
 from engine.metrics import compute_metrics
@@ -54,7 +54,6 @@ class Trial:
     _state: Int64 = field(repr=False)
     _trades: Int64 = field(repr=False)
     _curve: EquityCurve = field(repr=False)
-    _totals: Totals = field(repr=False)
     _inputs: Inputs = field(repr=False)
 
     @property
@@ -106,9 +105,7 @@ class Trial:
         window = (dataset.since_ms, dataset.until_ms)
         hold = self._inputs.hold_return_pct
         return compute_metrics(
-            run_facts(
-                self._state, self._trades, self.trades, self._totals, self._curve, window, hold
-            )
+            run_facts(self._state, self._trades, self.trades, self._curve, window, hold)
         )
 
     def result(self) -> Result:
@@ -164,21 +161,14 @@ class _Account:
 
     play: Play
     exchange: SimulatedExchange
-    totals: Totals = field(default_factory=Totals)
 
     @classmethod
     def of(cls, play: Play, inputs: Inputs, segment: Int64) -> _Account:
         return cls(play, inputs.exchange(play, segment=segment))
 
-    def take(self, value_e8: int) -> None:
-        """Put aside what the exchange has written and is still of use."""
-        fills, orders = self.exchange.drain()
-        self.totals.add(fills, orders, value_e8)
-
     def trial(self, params: Mapping[str, ParamValue], inputs: Inputs) -> Trial:
         dataset, exchange = inputs.dataset, self.exchange
         exchange.finish(dataset.until_ms, close=inputs.config.end == "close")
-        self.take(inputs.scale.value_e8)
         return Trial(
             params=dict(params),
             play=self.play,
@@ -186,7 +176,6 @@ class _Account:
             _state=exchange.state,
             _trades=exchange.rows(Table.TRADES),
             _curve=exchange.curve(),
-            _totals=self.totals,
             _inputs=inputs,
         )
 
@@ -196,7 +185,7 @@ def _advance(accounts: list[_Account], inputs: Inputs, block_bars: int) -> Itera
     plans = [inputs.plan(account.play) for account in accounts]
     features = SharedFeatures(plans, block_bars)
     fed = inputs.dataset.fed_bars(frozenset().union(*(plan.columns for plan in plans)))
-    begin, end, value_e8 = inputs.begin, len(fed), inputs.scale.value_e8
+    begin, end = inputs.begin, len(fed)
     for lo, hi in inputs.blocks(0, begin, block_bars):
         features.advance(fed, lo, hi)
     for lo, hi in inputs.blocks(begin, end, block_bars):
@@ -204,5 +193,5 @@ def _advance(accounts: list[_Account], inputs: Inputs, block_bars: int) -> Itera
         for which, account in enumerate(accounts):
             if account.exchange.stop_ms is None:
                 account.exchange.step(lo, hi, features.block(which), 0)
-                account.take(value_e8)
+                account.exchange.drain()
         yield hi - begin

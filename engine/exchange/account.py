@@ -73,6 +73,14 @@ def _book(
 
 
 @kernel
+def grow(S: Cells, cell: int, amount: int) -> None:
+    """Add to a sum that may grow beyond one cell: what exceeds 2^60 is carried to the next."""
+    S[cell] += amount
+    S[cell + 1] += S[cell] >> 60
+    S[cell] &= (1 << 60) - 1
+
+
+@kernel
 def _fill(
     S: Cells,
     P: Cells,
@@ -92,6 +100,9 @@ def _fill(
     """Write a fill and book its profit and fee on account and trade."""
     at = S[State.ROWS + Table.FILLS]
     fill_id = S[State.NEXT_FILL]
+    notional = lots * price * P[Param.VALUE_E8]
+    grow(S, State.TURNOVER_E8, notional)
+    grow(S, State.SLIPPAGE_E8, side * (price - reference) * lots * P[Param.VALUE_E8])
     rows[Table.FILLS, at, FillRow.FILL_ID] = fill_id
     rows[Table.FILLS, at, FillRow.ORDER_ID] = order
     rows[Table.FILLS, at, FillRow.TRADE_ID] = S[State.TRADE_ID]
@@ -100,7 +111,7 @@ def _fill(
     rows[Table.FILLS, at, FillRow.LOTS] = lots
     rows[Table.FILLS, at, FillRow.PRICE_UNITS] = price
     rows[Table.FILLS, at, FillRow.REFERENCE_UNITS] = reference
-    rows[Table.FILLS, at, FillRow.NOTIONAL_E8] = lots * price * P[Param.VALUE_E8]
+    rows[Table.FILLS, at, FillRow.NOTIONAL_E8] = notional
     rows[Table.FILLS, at, FillRow.FEE_E8] = fee
     rows[Table.FILLS, at, FillRow.GROSS_E8] = gross
     rows[Table.FILLS, at, FillRow.LIQUIDITY] = liquidity

@@ -87,6 +87,7 @@ def end(
     )  # fmt: skip
     rows[Table.ORDERS, at, OrderRow.STATE] = state
     rows[Table.ORDERS, at, OrderRow.REFUSAL] = refusal
+    S[State.REFUSED + refusal] += refusal != Refusal.NONE
     rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
     rows[Table.ORDERS, at, OrderRow.RULE] = S[slot + Slot.RULE]
     rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = S[slot + Slot.FILLED_LOTS]

@@ -111,9 +111,13 @@ class State(IntEnum):
     EVENTS = 102
     # rows written to the current segment, one counter for each table
     ROWS = 103
+    # sums over fills, two cells each (see ``account.grow``), and refused entries by code
+    SLIPPAGE_E8 = 110
+    TURNOVER_E8 = 112
+    REFUSED = 114
     # where the slots end
-    END = 110
-    SLOTS = 111
+    END = 130
+    SLOTS = 131
 
 
 class Slot(IntEnum):

@@ -119,8 +119,8 @@ class SimulatedExchange:
         """Step the fill bars ``[first, last)``; ``clock.base_index`` counts from ``first``.
 
         Clock closes before ``clock_from`` are warm-up. Returns the decisions made, int64[d, :] by
-        ``DecisionRow``, with ``CLOCK_INDEX`` a row of ``clock``. A run that has ended before takes
-        no more bars.
+        ``DecisionRow``, with ``CLOCK_INDEX`` a row of ``clock``; the next step overwrites
+        them. A run that has ended before takes no more bars.
         """
         if self.stop_ms is not None:
             return np.empty((0, WIDTHS[Table.DECISIONS]), np.int64)
@@ -144,7 +144,7 @@ class SimulatedExchange:
                 raise LedgerError("the account does not add up")
             if reached == FULL:
                 raise EngineError("more unfinished orders than the exchange keeps", code="ORDERS")
-            if self.status >= Status.STOPPED_DRAWDOWN:
+            if self.state[State.STATUS] >= Status.STOPPED_DRAWDOWN:
                 self.stop_ms = int(self.state[State.STOPPED_MS])
             elif reached < last - first:
                 made.append(self._segment(Table.DECISIONS)[begun:].copy())
@@ -158,7 +158,7 @@ class SimulatedExchange:
         every = j - clock_from == at  # each bar closes a clock bar
         bars = range(first, first + at) if every else clock.base_index[clock_from:j] + first
         self._clock_bars.append(bars)
-        decisions = np.concatenate(made)
+        decisions = np.concatenate(made) if len(made) > 1 else made[0]
         if self.state[State.ROWS : State.ROWS + len(Table)].max() > SEGMENT_ROWS // 2:
             self._take_rows()
         return decisions
@@ -209,22 +209,15 @@ class SimulatedExchange:
             parts[:] = [np.concatenate([np.empty((WIDTHS[table], 0), np.int64), *parts], axis=1)]
         return parts[0].T
 
-    def drain(self) -> tuple[Int64, Int64]:
-        """Fills and orders written since the last time. The exchange keeps no rows but trades and
-        the runs of its equity curve; its segment is free for another's, whose rows overwrite what
-        is returned."""
-        found = (self._written(Table.FILLS), self._written(Table.ORDERS))
+    def drain(self) -> None:
+        """Keep no rows but trades and the runs of the equity curve; the segment is free for
+        another's."""
         for table in Table:
             if table not in _KEPT:
                 self.segments[table].clear()
             elif self._count(table):
                 self.segments[table].append(self._segment(table).T.copy())
         self.state[State.ROWS : State.ROWS + len(Table)] = 0
-        return found
-
-    def _written(self, table: Table) -> Int64:
-        """As :meth:`rows`, not copied where they stand in one piece."""
-        return self.rows(table) if self.segments[table] else self._segment(table)
 
     def _segment(self, table: Table) -> Int64:
         """The rows of ``table`` in the current segment."""

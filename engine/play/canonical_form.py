@@ -26,9 +26,7 @@ from engine.play.ast import (
     Ticks,
     Type,
 )
-from engine.play.model import Entry, Limits, Risk, Rule
-from engine.play.own_indicators import UserIndicator
-from engine.timeframe import Timeframe
+from engine.play.model import Play, Rule
 
 #: Raised whenever the meaning of this encoding changes.
 LANGUAGE_VERSION = 1
@@ -112,38 +110,24 @@ def rule_form(rule: Rule) -> dict[str, Any]:
     return form
 
 
-def play_form(
-    *,
-    name: str,
-    market: str,
-    clock: Timeframe,
-    params: tuple[tuple[str, Literal], ...],
-    series: tuple[tuple[str, Expr], ...],
-    structures: tuple[tuple[str, Expr], ...],
-    setups: tuple[tuple[str, Expr], ...],
-    rules: tuple[tuple[str, tuple[Rule, ...]], ...],
-    entry: Entry,
-    risk: Risk,
-    limits: Limits,
-    indicators: tuple[UserIndicator, ...],
-) -> dict[str, Any]:
+def play_form(play: Play) -> dict[str, Any]:
     """The whole play; maps are sorted by key when they are encoded.
 
     An indicator of the play's project means what its file says, so its file's hash is part of the
     play's meaning; a play without such has no section for them.
     """
-    own = {indicator.name: indicator.sha256 for indicator in indicators}
+    own = {indicator.name: indicator.sha256 for indicator in play.indicators}
     return ({"indicators": own} if own else {}) | {
         "language": LANGUAGE_VERSION,
-        "name": name,
-        "market": market,
-        "clock": clock.value,
-        "params": {id: literal_form(literal) for id, literal in params},
-        "series": {id: expression_form(expr) for id, expr in series},
-        "structures": {id: expression_form(expr) for id, expr in structures},
-        "setups": {id: expression_form(expr) for id, expr in setups},
-        "rules": {kind: [rule_form(rule) for rule in rules_] for kind, rules_ in rules},
-        "entry": section_form(entry),
-        "risk": section_form(risk),
-        "limits": section_form(limits),
+        "name": play.name,
+        "market": play.market,
+        "clock": play.clock.value,
+        "params": {id: literal_form(literal) for id, literal in play.params},
+        "series": {id: expression_form(expr) for id, expr in play.series},
+        "structures": {id: expression_form(expr) for id, expr in play.structures},
+        "setups": {id: expression_form(expr) for id, expr in play.setups},
+        "rules": {kind: [rule_form(rule) for rule in rules_] for kind, rules_ in play.rules},
+        "entry": section_form(play.entry),
+        "risk": section_form(play.risk),
+        "limits": section_form(play.limits),
     }

@@ -17,11 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal as OneOf
 
-from engine.canonical import hash_value, sha256_hex
+from engine.canonical import sha256_hex
 from engine.errors import PlayError
 from engine.play.ast import Expr
 from engine.play.brackets import BracketReader
-from engine.play.canonical_form import play_form
 from engine.play.document import MAX_BYTES, Mapping, Scalar, child_path, compose, decode
 from engine.play.entry import EntryReader, read_limits
 from engine.play.issues import Code, Issues, Mark, PlayIssue, refusal
@@ -204,20 +203,6 @@ class _Loader:
         series, setups = _values(ordered, "series"), _values(ordered, "setup")
         structures = _values(ordered, "structure")
         indicators = tuple(own for _, own in sorted(resolver.own_used.items()))
-        canonical = play_form(
-            name=name,
-            market=market,
-            clock=clock,
-            params=params,
-            series=series,
-            structures=structures,
-            setups=setups,
-            rules=rules,
-            entry=entry,
-            risk=risk,
-            limits=limits,
-            indicators=indicators,
-        )
         return Play(
             name=name,
             description=description,
@@ -228,8 +213,6 @@ class _Loader:
             setups=setups,
             rules=rules,
             risk=risk,
-            canonical=canonical,
-            play_hash=hash_value(canonical),
             structures=structures,
             entry=entry,
             limits=limits,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
+from engine.canonical import hash_value
 from engine.play.ast import Expr, Literal
 from engine.play.own_indicators import UserIndicator
 from engine.timeframe import Timeframe
@@ -181,9 +183,9 @@ class Limits:
     daily_loss_pct: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Play:
-    """A resolved play. ``play_hash`` covers meaning only: not comments, key order or notation.
+    """A resolved play.
 
     ``series``, ``structures`` and ``setups`` stand in an order in which each comes after what it
     names. ``indicators`` are those of its project that it calls, by name. ``path``, ``source`` and
@@ -200,8 +202,6 @@ class Play:
     setups: tuple[tuple[str, Expr], ...]
     rules: tuple[tuple[str, tuple[Rule, ...]], ...]  # in RULE_KINDS order, only kinds present
     risk: Risk
-    canonical: dict[str, Any] = field(repr=False)
-    play_hash: str
     structures: tuple[tuple[str, Expr], ...] = ()
     entry: Entry = Entry()
     limits: Limits = Limits()
@@ -210,6 +210,18 @@ class Play:
     source_sha256: str = ""
     warnings: tuple[str, ...] = ()
     indicators: tuple[UserIndicator, ...] = ()
+
+    @cached_property
+    def canonical(self) -> dict[str, Any]:
+        """The canonical form (:mod:`engine.play.canonical_form`)."""
+        from engine.play.canonical_form import play_form  # which reads plays
+
+        return play_form(self)
+
+    @cached_property
+    def play_hash(self) -> str:
+        """Hash of what the play means: not of comments, key order or notation."""
+        return hash_value(self.canonical)
 
     def rule(self, kind: str) -> tuple[Rule, ...]:
         """The alternatives of rule ``kind``; empty when the play does not have it."""
