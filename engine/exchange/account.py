@@ -57,16 +57,16 @@ def _book(
     """Move the wallet by ``amount`` and write the ledger row."""
     S[State.WALLET_E8] += amount
     at = S[State.ROWS + Table.LEDGER]
-    rows[Table.LEDGER, at, LedgerRow.LEDGER_ID] = S[State.NEXT_LEDGER]
-    rows[Table.LEDGER, at, LedgerRow.TS_MS] = ts
-    rows[Table.LEDGER, at, LedgerRow.KIND] = kind
-    rows[Table.LEDGER, at, LedgerRow.AMOUNT_E8] = amount
-    rows[Table.LEDGER, at, LedgerRow.BALANCE_E8] = S[State.WALLET_E8]
-    rows[Table.LEDGER, at, LedgerRow.TRADE_ID] = S[State.TRADE_ID]
-    rows[Table.LEDGER, at, LedgerRow.FILL_ID] = fill_id
-    rows[Table.LEDGER, at, LedgerRow.LOTS] = lots
-    rows[Table.LEDGER, at, LedgerRow.PRICE_UNITS] = price
-    rows[Table.LEDGER, at, LedgerRow.RATE_E8] = rate_e8
+    rows[Table.LEDGER, LedgerRow.LEDGER_ID, at] = S[State.NEXT_LEDGER]
+    rows[Table.LEDGER, LedgerRow.TS_MS, at] = ts
+    rows[Table.LEDGER, LedgerRow.KIND, at] = kind
+    rows[Table.LEDGER, LedgerRow.AMOUNT_E8, at] = amount
+    rows[Table.LEDGER, LedgerRow.BALANCE_E8, at] = S[State.WALLET_E8]
+    rows[Table.LEDGER, LedgerRow.TRADE_ID, at] = S[State.TRADE_ID]
+    rows[Table.LEDGER, LedgerRow.FILL_ID, at] = fill_id
+    rows[Table.LEDGER, LedgerRow.LOTS, at] = lots
+    rows[Table.LEDGER, LedgerRow.PRICE_UNITS, at] = price
+    rows[Table.LEDGER, LedgerRow.RATE_E8, at] = rate_e8
     S[State.ROWS + Table.LEDGER] = at + 1
     S[State.NEXT_LEDGER] += 1
     note(S, rows, ts, EventKind.LEDGER, S[State.NEXT_LEDGER] - 1)
@@ -103,19 +103,19 @@ def _fill(
     notional = lots * price * P[Param.VALUE_E8]
     grow(S, State.TURNOVER_E8, notional)
     grow(S, State.SLIPPAGE_E8, side * (price - reference) * lots * P[Param.VALUE_E8])
-    rows[Table.FILLS, at, FillRow.FILL_ID] = fill_id
-    rows[Table.FILLS, at, FillRow.ORDER_ID] = order
-    rows[Table.FILLS, at, FillRow.TRADE_ID] = S[State.TRADE_ID]
-    rows[Table.FILLS, at, FillRow.TS_MS] = ts
-    rows[Table.FILLS, at, FillRow.SIDE] = side
-    rows[Table.FILLS, at, FillRow.LOTS] = lots
-    rows[Table.FILLS, at, FillRow.PRICE_UNITS] = price
-    rows[Table.FILLS, at, FillRow.REFERENCE_UNITS] = reference
-    rows[Table.FILLS, at, FillRow.NOTIONAL_E8] = notional
-    rows[Table.FILLS, at, FillRow.FEE_E8] = fee
-    rows[Table.FILLS, at, FillRow.GROSS_E8] = gross
-    rows[Table.FILLS, at, FillRow.LIQUIDITY] = liquidity
-    rows[Table.FILLS, at, FillRow.REASON] = reason
+    rows[Table.FILLS, FillRow.FILL_ID, at] = fill_id
+    rows[Table.FILLS, FillRow.ORDER_ID, at] = order
+    rows[Table.FILLS, FillRow.TRADE_ID, at] = S[State.TRADE_ID]
+    rows[Table.FILLS, FillRow.TS_MS, at] = ts
+    rows[Table.FILLS, FillRow.SIDE, at] = side
+    rows[Table.FILLS, FillRow.LOTS, at] = lots
+    rows[Table.FILLS, FillRow.PRICE_UNITS, at] = price
+    rows[Table.FILLS, FillRow.REFERENCE_UNITS, at] = reference
+    rows[Table.FILLS, FillRow.NOTIONAL_E8, at] = notional
+    rows[Table.FILLS, FillRow.FEE_E8, at] = fee
+    rows[Table.FILLS, FillRow.GROSS_E8, at] = gross
+    rows[Table.FILLS, FillRow.LIQUIDITY, at] = liquidity
+    rows[Table.FILLS, FillRow.REASON, at] = reason
     S[State.ROWS + Table.FILLS] = at + 1
     S[State.NEXT_FILL] = fill_id + 1
     note(S, rows, ts, EventKind.FILL, fill_id)
@@ -147,25 +147,25 @@ def order_row(
     """Write an order that has come to its end; the caller sets what differs from a plain filled
     market order. Returns the row's index."""
     at = S[State.ROWS + Table.ORDERS]
-    rows[Table.ORDERS, at, OrderRow.ORDER_ID] = order
-    rows[Table.ORDERS, at, OrderRow.TRADE_ID] = trade
-    rows[Table.ORDERS, at, OrderRow.KIND] = kind
-    rows[Table.ORDERS, at, OrderRow.SIDE] = side
-    rows[Table.ORDERS, at, OrderRow.LOTS] = lots
-    rows[Table.ORDERS, at, OrderRow.REFERENCE_UNITS] = reference
-    rows[Table.ORDERS, at, OrderRow.PRICE_UNITS] = price
-    rows[Table.ORDERS, at, OrderRow.NEW_MS] = new
-    rows[Table.ORDERS, at, OrderRow.ACCEPTED_MS] = accepted
-    rows[Table.ORDERS, at, OrderRow.TRIGGERED_MS] = triggered
-    rows[Table.ORDERS, at, OrderRow.DONE_MS] = done
-    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.FILLED
-    rows[Table.ORDERS, at, OrderRow.REFUSAL] = 0
-    rows[Table.ORDERS, at, OrderRow.CAUSE] = -1
-    rows[Table.ORDERS, at, OrderRow.RULE] = -1
-    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = lots
-    rows[Table.ORDERS, at, OrderRow.TYPE] = 0
-    rows[Table.ORDERS, at, OrderRow.TIF] = 0
-    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = -1
+    rows[Table.ORDERS, OrderRow.ORDER_ID, at] = order
+    rows[Table.ORDERS, OrderRow.TRADE_ID, at] = trade
+    rows[Table.ORDERS, OrderRow.KIND, at] = kind
+    rows[Table.ORDERS, OrderRow.SIDE, at] = side
+    rows[Table.ORDERS, OrderRow.LOTS, at] = lots
+    rows[Table.ORDERS, OrderRow.REFERENCE_UNITS, at] = reference
+    rows[Table.ORDERS, OrderRow.PRICE_UNITS, at] = price
+    rows[Table.ORDERS, OrderRow.NEW_MS, at] = new
+    rows[Table.ORDERS, OrderRow.ACCEPTED_MS, at] = accepted
+    rows[Table.ORDERS, OrderRow.TRIGGERED_MS, at] = triggered
+    rows[Table.ORDERS, OrderRow.DONE_MS, at] = done
+    rows[Table.ORDERS, OrderRow.STATE, at] = OrderState.FILLED
+    rows[Table.ORDERS, OrderRow.REFUSAL, at] = 0
+    rows[Table.ORDERS, OrderRow.CAUSE, at] = -1
+    rows[Table.ORDERS, OrderRow.RULE, at] = -1
+    rows[Table.ORDERS, OrderRow.FILLED_LOTS, at] = lots
+    rows[Table.ORDERS, OrderRow.TYPE, at] = 0
+    rows[Table.ORDERS, OrderRow.TIF, at] = 0
+    rows[Table.ORDERS, OrderRow.TRIGGER_UNITS, at] = -1
     S[State.ROWS + Table.ORDERS] = at + 1
     return at
 
@@ -336,24 +336,24 @@ def _after_close(
 def _trade(S: Cells, rows: Cells, side: int, ts: int, reason: int, rule: int) -> None:
     """Write the round trip that has just ended."""
     at = S[State.ROWS + Table.TRADES]
-    rows[Table.TRADES, at, TradeRow.TRADE_ID] = S[State.TRADE_ID]
-    rows[Table.TRADES, at, TradeRow.SIDE] = side
-    rows[Table.TRADES, at, TradeRow.LOTS] = S[State.ENTRY_LOTS]
-    rows[Table.TRADES, at, TradeRow.ENTRY_MS] = S[State.ENTRY_MS]
-    rows[Table.TRADES, at, TradeRow.ENTRY_NOTIONAL_E8] = S[State.ENTRY_NOTIONAL_E8]
-    rows[Table.TRADES, at, TradeRow.EXIT_MS] = ts
-    rows[Table.TRADES, at, TradeRow.EXIT_NOTIONAL_E8] = S[State.EXIT_NOTIONAL_E8]
-    rows[Table.TRADES, at, TradeRow.REASON] = reason
-    rows[Table.TRADES, at, TradeRow.GROSS_E8] = S[State.TRADE_GROSS_E8]
-    rows[Table.TRADES, at, TradeRow.FEES_E8] = S[State.TRADE_FEES_E8]
-    rows[Table.TRADES, at, TradeRow.FUNDING_E8] = S[State.TRADE_FUNDING_E8]
-    rows[Table.TRADES, at, TradeRow.BARS] = S[State.TRADE_BARS]
-    rows[Table.TRADES, at, TradeRow.LOW_UNITS] = S[State.LOW_UNITS]
-    rows[Table.TRADES, at, TradeRow.HIGH_UNITS] = S[State.HIGH_UNITS]
-    rows[Table.TRADES, at, TradeRow.RISK_UNITS] = S[State.RISK_UNITS]
-    rows[Table.TRADES, at, TradeRow.ENTRY_RULE] = S[State.ENTRY_RULE]
-    rows[Table.TRADES, at, TradeRow.EXIT_RULE] = rule
-    rows[Table.TRADES, at, TradeRow.RISK_E8] = S[State.RISK_E8]
+    rows[Table.TRADES, TradeRow.TRADE_ID, at] = S[State.TRADE_ID]
+    rows[Table.TRADES, TradeRow.SIDE, at] = side
+    rows[Table.TRADES, TradeRow.LOTS, at] = S[State.ENTRY_LOTS]
+    rows[Table.TRADES, TradeRow.ENTRY_MS, at] = S[State.ENTRY_MS]
+    rows[Table.TRADES, TradeRow.ENTRY_NOTIONAL_E8, at] = S[State.ENTRY_NOTIONAL_E8]
+    rows[Table.TRADES, TradeRow.EXIT_MS, at] = ts
+    rows[Table.TRADES, TradeRow.EXIT_NOTIONAL_E8, at] = S[State.EXIT_NOTIONAL_E8]
+    rows[Table.TRADES, TradeRow.REASON, at] = reason
+    rows[Table.TRADES, TradeRow.GROSS_E8, at] = S[State.TRADE_GROSS_E8]
+    rows[Table.TRADES, TradeRow.FEES_E8, at] = S[State.TRADE_FEES_E8]
+    rows[Table.TRADES, TradeRow.FUNDING_E8, at] = S[State.TRADE_FUNDING_E8]
+    rows[Table.TRADES, TradeRow.BARS, at] = S[State.TRADE_BARS]
+    rows[Table.TRADES, TradeRow.LOW_UNITS, at] = S[State.LOW_UNITS]
+    rows[Table.TRADES, TradeRow.HIGH_UNITS, at] = S[State.HIGH_UNITS]
+    rows[Table.TRADES, TradeRow.RISK_UNITS, at] = S[State.RISK_UNITS]
+    rows[Table.TRADES, TradeRow.ENTRY_RULE, at] = S[State.ENTRY_RULE]
+    rows[Table.TRADES, TradeRow.EXIT_RULE, at] = rule
+    rows[Table.TRADES, TradeRow.RISK_E8, at] = S[State.RISK_E8]
     S[State.ROWS + Table.TRADES] = at + 1
     note(S, rows, ts, EventKind.TRADE, S[State.TRADE_ID])
 

@@ -85,18 +85,18 @@ def end(
         S[slot + Slot.LOTS], S[slot + Slot.REFERENCE_UNITS], S[slot + Slot.LIMIT_UNITS],
         S[slot + Slot.NEW_MS], S[slot + Slot.ACCEPTED_MS], S[slot + Slot.TRIGGERED_MS], ts,
     )  # fmt: skip
-    rows[Table.ORDERS, at, OrderRow.STATE] = state
-    rows[Table.ORDERS, at, OrderRow.REFUSAL] = refusal
+    rows[Table.ORDERS, OrderRow.STATE, at] = state
+    rows[Table.ORDERS, OrderRow.REFUSAL, at] = refusal
     S[State.REFUSED + refusal] += refusal != Refusal.NONE
-    rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
-    rows[Table.ORDERS, at, OrderRow.RULE] = S[slot + Slot.RULE]
-    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = S[slot + Slot.FILLED_LOTS]
-    rows[Table.ORDERS, at, OrderRow.TYPE] = S[slot + Slot.TYPE]
-    rows[Table.ORDERS, at, OrderRow.TIF] = S[slot + Slot.TIF]
-    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[slot + Slot.TRIGGER_UNITS]
+    rows[Table.ORDERS, OrderRow.CAUSE, at] = cause
+    rows[Table.ORDERS, OrderRow.RULE, at] = S[slot + Slot.RULE]
+    rows[Table.ORDERS, OrderRow.FILLED_LOTS, at] = S[slot + Slot.FILLED_LOTS]
+    rows[Table.ORDERS, OrderRow.TYPE, at] = S[slot + Slot.TYPE]
+    rows[Table.ORDERS, OrderRow.TIF, at] = S[slot + Slot.TIF]
+    rows[Table.ORDERS, OrderRow.TRIGGER_UNITS, at] = S[slot + Slot.TRIGGER_UNITS]
     _slot_event(S, rows, ts, slot, cause)
     if refusal != Refusal.NONE and S[State.EVENTS] == 1:
-        rows[Table.EVENTS, S[State.ROWS + Table.EVENTS] - 1, EventRow.REFUSAL] = refusal
+        rows[Table.EVENTS, EventRow.REFUSAL, S[State.ROWS + Table.EVENTS] - 1] = refusal
         emit(
             S, rows, ts, EventKind.REFUSAL, S[slot + Slot.ID], S[slot + Slot.KIND], 0, -1, 0, -1,
             -1, -1, refusal,

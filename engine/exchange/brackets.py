@@ -127,8 +127,8 @@ def _stop_row(
         S, rows, S[State.STOP_ORDER], S[State.TRADE_ID], OrderKind.STOP, -side, lots, reference,
         S[State.STOP_UNITS], S[State.STOP_MS], S[State.STOP_MS], triggered, ts,
     )  # fmt: skip
-    rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.STOP
-    rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[State.STOP_UNITS]
+    rows[Table.ORDERS, OrderRow.TYPE, at] = OrderType.STOP
+    rows[Table.ORDERS, OrderRow.TRIGGER_UNITS, at] = S[State.STOP_UNITS]
     return at
 
 
@@ -142,18 +142,18 @@ def _target_row(
         ts,
     )  # fmt: skip
     if S[State.TARGET_IS_MARKET + k] == 1:
-        rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.STOP
-        rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS] = S[State.TARGET_UNITS + k]
+        rows[Table.ORDERS, OrderRow.TYPE, at] = OrderType.STOP
+        rows[Table.ORDERS, OrderRow.TRIGGER_UNITS, at] = S[State.TARGET_UNITS + k]
     else:
-        rows[Table.ORDERS, at, OrderRow.TYPE] = OrderType.LIMIT
+        rows[Table.ORDERS, OrderRow.TYPE, at] = OrderType.LIMIT
     return at
 
 
 @kernel
 def _cancelled(S: Cells, rows: Cells, ts: int, at: int, level: int, cause: int) -> None:
-    rows[Table.ORDERS, at, OrderRow.STATE] = OrderState.CANCELLED
-    rows[Table.ORDERS, at, OrderRow.CAUSE] = cause
-    rows[Table.ORDERS, at, OrderRow.FILLED_LOTS] = 0
+    rows[Table.ORDERS, OrderRow.STATE, at] = OrderState.CANCELLED
+    rows[Table.ORDERS, OrderRow.CAUSE, at] = cause
+    rows[Table.ORDERS, OrderRow.FILLED_LOTS, at] = 0
     _row_event(S, rows, ts, at, level, OrderState.CANCELLED, cause)
 
 
@@ -163,10 +163,10 @@ def _row_event(S: Cells, rows: Cells, ts: int, at: int, level: int, state: int, 
     if S[State.EVENTS] == 1:
         order_event(
             S, rows, ts,
-            rows[Table.ORDERS, at, OrderRow.ORDER_ID], rows[Table.ORDERS, at, OrderRow.KIND],
-            level, state, rows[Table.ORDERS, at, OrderRow.LOTS],
-            rows[Table.ORDERS, at, OrderRow.PRICE_UNITS],
-            rows[Table.ORDERS, at, OrderRow.TRIGGER_UNITS], cause,
+            rows[Table.ORDERS, OrderRow.ORDER_ID, at], rows[Table.ORDERS, OrderRow.KIND, at],
+            level, state, rows[Table.ORDERS, OrderRow.LOTS, at],
+            rows[Table.ORDERS, OrderRow.PRICE_UNITS, at],
+            rows[Table.ORDERS, OrderRow.TRIGGER_UNITS, at], cause,
         )  # fmt: skip
 
 

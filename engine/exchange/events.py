@@ -40,17 +40,17 @@ def emit(
 ) -> None:
     """Write one event row; ``level`` is a target's, 1 to 5, else 0."""
     at = S[State.ROWS + Table.EVENTS]
-    rows[Table.EVENTS, at, EventRow.TS_MS] = ts
-    rows[Table.EVENTS, at, EventRow.KIND] = kind
-    rows[Table.EVENTS, at, EventRow.ID] = which
-    rows[Table.EVENTS, at, EventRow.ORDER_KIND] = order_kind
-    rows[Table.EVENTS, at, EventRow.LEVEL] = level
-    rows[Table.EVENTS, at, EventRow.STATE] = state
-    rows[Table.EVENTS, at, EventRow.LOTS] = lots
-    rows[Table.EVENTS, at, EventRow.PRICE_UNITS] = price
-    rows[Table.EVENTS, at, EventRow.TRIGGER_UNITS] = trigger
-    rows[Table.EVENTS, at, EventRow.CAUSE] = cause
-    rows[Table.EVENTS, at, EventRow.REFUSAL] = refusal
+    rows[Table.EVENTS, EventRow.TS_MS, at] = ts
+    rows[Table.EVENTS, EventRow.KIND, at] = kind
+    rows[Table.EVENTS, EventRow.ID, at] = which
+    rows[Table.EVENTS, EventRow.ORDER_KIND, at] = order_kind
+    rows[Table.EVENTS, EventRow.LEVEL, at] = level
+    rows[Table.EVENTS, EventRow.STATE, at] = state
+    rows[Table.EVENTS, EventRow.LOTS, at] = lots
+    rows[Table.EVENTS, EventRow.PRICE_UNITS, at] = price
+    rows[Table.EVENTS, EventRow.TRIGGER_UNITS, at] = trigger
+    rows[Table.EVENTS, EventRow.CAUSE, at] = cause
+    rows[Table.EVENTS, EventRow.REFUSAL, at] = refusal
     S[State.ROWS + Table.EVENTS] = at + 1
 
 

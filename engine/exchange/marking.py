@@ -61,17 +61,17 @@ def mark_run(S: Cells, P: Cells, rows: Cells, first: int, end: int) -> None:
     if at > 0:
         last = at - 1
         if (
-            rows[Table.MARKS, last, MarkRow.END_BAR] == first
-            and rows[Table.MARKS, last, MarkRow.FIXED_E8] == fixed
-            and rows[Table.MARKS, last, MarkRow.PER_UNIT_E8] == per_unit
+            rows[Table.MARKS, MarkRow.END_BAR, last] == first
+            and rows[Table.MARKS, MarkRow.FIXED_E8, last] == fixed
+            and rows[Table.MARKS, MarkRow.PER_UNIT_E8, last] == per_unit
         ):
-            rows[Table.MARKS, last, MarkRow.END_BAR] = end
+            rows[Table.MARKS, MarkRow.END_BAR, last] = end
             return
-    rows[Table.MARKS, at, MarkRow.FIRST_BAR] = first
-    rows[Table.MARKS, at, MarkRow.END_BAR] = end
-    rows[Table.MARKS, at, MarkRow.FIXED_E8] = fixed
-    rows[Table.MARKS, at, MarkRow.PER_UNIT_E8] = per_unit
-    rows[Table.MARKS, at, MarkRow.LOTS] = side * lots
+    rows[Table.MARKS, MarkRow.FIRST_BAR, at] = first
+    rows[Table.MARKS, MarkRow.END_BAR, at] = end
+    rows[Table.MARKS, MarkRow.FIXED_E8, at] = fixed
+    rows[Table.MARKS, MarkRow.PER_UNIT_E8, at] = per_unit
+    rows[Table.MARKS, MarkRow.LOTS, at] = side * lots
     S[State.ROWS + Table.MARKS] = at + 1
 
 

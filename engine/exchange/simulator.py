@@ -21,8 +21,9 @@ from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
 
-#: Rows handed in at a time; results do not depend on it.
-SEGMENT_ROWS = 2048
+#: Rows handed in at a time; results do not depend on it. No power of two: the cells of a row, a column
+#: apart, would all want the same place in the cache.
+SEGMENT_ROWS = 2056
 #: What stays with an exchange that is drained as it goes.
 _KEPT = (Table.TRADES, Table.MARKS)
 #: Unfinished orders a play can have: an entry of each side, resting or on its way, and exits.
@@ -49,7 +50,7 @@ class ClockCloses(Protocol):
 
 def new_segment() -> Int64:
     """An empty segment: rows of every table before they are put aside."""
-    return np.zeros((len(Table), SEGMENT_ROWS, ROW_WIDTH), np.int64)
+    return np.zeros((len(Table), ROW_WIDTH, SEGMENT_ROWS), np.int64)
 
 
 def new_state(slots: int = PLAY_SLOTS) -> Int64:
@@ -221,7 +222,7 @@ class SimulatedExchange:
 
     def _segment(self, table: Table) -> Int64:
         """The rows of ``table`` in the current segment."""
-        return self._rows[table, : self._count(table), : WIDTHS[table]]
+        return self._rows[table, : WIDTHS[table], : self._count(table)].T
 
     def _count(self, table: Table) -> int:
         """Rows of ``table`` in the current segment."""
@@ -243,5 +244,5 @@ class SimulatedExchange:
         need = ROWS_PER_BAR + 2 * (lots // int(self.terms.params[Param.MAX_LOTS]) + 2)
         if self.state[State.EVENTS] == 1:
             need *= EVENTS_PER_ROW
-        if need > self._rows.shape[1]:
-            self._rows = np.zeros((len(Table), 2 * need, ROW_WIDTH), np.int64)
+        if need > self._rows.shape[2]:
+            self._rows = np.zeros((len(Table), ROW_WIDTH, 2 * need), np.int64)

@@ -250,11 +250,11 @@ def _too_long(S: Cells, P: Cells, rows: Cells, ts: int) -> bool:
 def _record(S: Cells, rows: Cells, ts: int, j: int, action: int, alternative: Int16) -> None:
     """Write the decision's row."""
     at = S[State.ROWS + Table.DECISIONS]
-    rows[Table.DECISIONS, at, DecisionRow.TS_MS] = ts
-    rows[Table.DECISIONS, at, DecisionRow.ACTION] = action
+    rows[Table.DECISIONS, DecisionRow.TS_MS, at] = ts
+    rows[Table.DECISIONS, DecisionRow.ACTION, at] = action
     for k in range(4):
-        rows[Table.DECISIONS, at, DecisionRow.RULES + k] = alternative[k, j]
-    rows[Table.DECISIONS, at, DecisionRow.CLOCK_INDEX] = j
+        rows[Table.DECISIONS, DecisionRow.RULES + k, at] = alternative[k, j]
+    rows[Table.DECISIONS, DecisionRow.CLOCK_INDEX, at] = j
     S[State.ROWS + Table.DECISIONS] = at + 1
 
 
@@ -376,7 +376,7 @@ def step_block(
     B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
     kept = np.empty(len(S), np.int64)
     while at < n and not stopped(S):
-        if not _room(S, P, rows.shape[1]):
+        if not _room(S, P, rows.shape[2]):
             return at, j
         side, tight = S[State.SIDE], False
         if S[State.ARRIVALS] == 0 and S[State.BRACKETS] != WAITING:

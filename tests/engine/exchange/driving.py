@@ -88,7 +88,7 @@ STOPS = {
 
 
 #: Rows handed to every exchange in turn: each writes every cell of what it reads back.
-_ROWS = np.full((len(Table), SEGMENT_ROWS, ROW_WIDTH), -7, np.int64)
+_ROWS = np.full((len(Table), ROW_WIDTH, SEGMENT_ROWS), -7, np.int64)
 
 NO_RULES = PositionRules(
     code=np.empty((0, 5), np.int64),
