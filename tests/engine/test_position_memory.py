@@ -79,6 +79,7 @@ def bought(at: int) -> Execution:
         ("value_when(position.pnl_pct < 0, position.bars) > 0", [6, 7, 8, 9, 10]),
         ("since(position.pnl_pct < 0, position.pnl_pct > 2.5)", [6, 7]),
         ("not since(position.pnl_pct < 0, position.pnl_pct > 2.5)", [3, 4, 5, 8, 9, 10]),
+        ("value_when(position.pnl_pct > 2.5, position.bars > 5)", [8, 9, 10]),
         # What does not hang on the position is known before it, as in a look-back.
         ("held(3, position.bars > 2 or close < 101)", [1, 5, 6, 7, 8, 9, 10]),
         ("bars_since(position.pnl_pct > 2.5 or close < 100.5) == 2", [5]),
