@@ -9,7 +9,8 @@ from numba import njit
 from engine.cells import Cells
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
-from engine.features.program import begin_position, evaluate, rule_columns
+from engine.features.late import evaluate_late
+from engine.features.program import rule_columns
 from engine.kernel import Float64, Int16, Int64, UInt8, wide
 
 _LONG, _SHORT = 0.0, 1.0
@@ -60,9 +61,7 @@ def judge_position(
     for k in range(5):
         if fields[k] >= 0:
             F[fields[k], at] = values[k]
-    if S[State.TRADE_BARS] == 1:
-        begin_position(code, fields, F, T, at)
-    evaluate(code, F, T, at, at + 1)
+    evaluate_late(code, F, T, at, S[State.TRADE_BARS] == 1)
     rule_columns(
         T, rule_rows, rule_ends, at, at + 1, truth[:, j : j + 1], alternative[:, j : j + 1]
     )

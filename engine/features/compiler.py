@@ -38,6 +38,7 @@ from engine.play.ast import (
 )
 from engine.play.model import RULE_KINDS, Play
 from engine.play.outputs import all_outputs, structure_params
+from engine.play.vocabulary import SIDES
 from engine.structures.registry import STRUCTURES
 from engine.structures.spec import SourceSpec
 from engine.timeframe import Timeframe, divides
@@ -101,7 +102,7 @@ class _Compiler:
         self._known: dict[tuple[Any, ...], int] = {}
         self._compiled: dict[tuple[Expr, Timeframe], int] = {}
         self._history: dict[Timeframe, int] = {}
-        self._late_reach = 0
+        self._read_back: dict[int, int] = {}
 
     def plan(self) -> FeaturePlan:
         play, clock = self._play, self._play.clock
@@ -113,6 +114,7 @@ class _Compiler:
         )
         measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
         values = self._values()
+        begin = self._begin()
         history = {tf: self._history[tf] for tf in sorted(self._history, key=lambda tf: tf.ms)}
         return FeaturePlan(
             clock=clock,
@@ -123,6 +125,7 @@ class _Compiler:
             measures=measures,
             values=values,
             warmup=self._warmup(history),
+            begin=begin,
         )
 
     def _values(self) -> dict[str, int]:
@@ -173,29 +176,58 @@ class _Compiler:
         key: tuple[Any, ...] = (node.kind, node.timeframe, node.args, node.op, node.n)
         key += (node.name, node.params, repr(node.value), node.truth)
         if key not in self._known:
-            late = [arg for arg in node.args if arg >= 0 and self._nodes[arg].late]
+            late = any(arg >= 0 and self._nodes[arg].late for arg in node.args)
             if late:
-                node = self._late(node)
+                self._refuse_late(node)
+                node = replace(node, late=True)
             self._known[key] = len(self._nodes)
             self._nodes.append(node)
+            if late:
+                self._look_back(self._known[key])
         return self._known[key]
 
-    def _late(self, node: Node) -> Node:
-        """A node over the position: an operation carried out where the position is known."""
-        if node.kind != "op":
+    # -- over the position --------------------------------------------------------------------
+
+    def _refuse_late(self, node: Node) -> None:
+        """Operations, windows and memory are carried out where the position is known; kernels of
+        indicators and structures are not."""
+        if node.kind not in ("op", "memory"):
             raise ConfigError(
-                "a window over a field of the position is not built yet",
+                f"{node.name or node.kind} over a field of the position is not built yet",
                 where=f"play {self._play.name}",
-                hint="look back with [n], or compare the field itself",
+                hint="use a window (avg, highest, ...), look back with [n], or compare the field",
                 code="NOT_BUILT",
             )
-        back = 1 if node.op in _LOOKING_BACK else node.n * (node.op in _LOOKBACKS)
-        if back:
-            # What was before the entry is worked out anew at the entry, as far as all look-backs
-            # together reach, and reads as far again.
-            self._late_reach += back
-            self._need(node.timeframe, 2 * self._late_reach)
-        return replace(node, late=True)
+
+    def _look_back(self, place: int) -> None:
+        """How far back a late node reads its late operands, or itself."""
+        node = self._nodes[place]
+        if node.kind == "memory":
+            back, read = (node.n - 1, node.args) if node.n else (1, (place,))
+        else:
+            back, read = 1 if node.op in _LOOKING_BACK else node.n, node.args
+            if node.op not in (*_LOOKING_BACK, *_LOOKBACKS):
+                return
+        self._need(node.timeframe, back)
+        for arg in read:
+            if self._nodes[arg].late and back:
+                self._read_back[arg] = max(self._read_back.get(arg, 0), back)
+
+    def _begin(self) -> tuple[tuple[int, int, int], ...]:
+        """What the first close of a position finds before it (:class:`FeaturePlan`)."""
+        return tuple((late, self._flat(late), bars) for late, bars in self._read_back.items())
+
+    def _flat(self, place: int) -> int:
+        """The node at ``place`` with no position."""
+        node = self._nodes[place]
+        if not node.late:
+            return place
+        if node.kind != "position":
+            args = tuple(self._flat(arg) for arg in node.args)
+            return self._add(replace(node, args=args, late=False))
+        if node.name == "side":
+            return self._constant(float(SIDES.index("none")), node.timeframe)
+        return self._add(Node("missing", node.timeframe))
 
     def _price(self, name: str, timeframe: Timeframe) -> int:
         if name in _MEANS:
@@ -419,6 +451,12 @@ class _Compiler:
         if kind is Memory.VALUE_WHEN and self._nodes[args[1]].truth:
             kind = Memory.VALUE_WHEN_TRUTH
         operands = [self._nodes[arg] for arg in args]
+        if kind is Memory.SINCE and any(node.late for node in operands):
+            first, last = (self._memory("bars_since", (arg,), timeframe, 0) for arg in args)
+            # Whether a is younger; where it never was, b tells false from null.
+            younger = self._op(Op.LT, (first, last), timeframe)
+            fired = self._op(Op.LT, (last, last), timeframe)
+            return self._op(Op.COALESCE_TRUTH, (younger, fired), timeframe)
         more = max(n - 1, 0)
         return self._add(
             Node(

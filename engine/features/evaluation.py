@@ -22,6 +22,7 @@ import numpy.typing as npt
 from engine.bars import Bars
 from engine.errors import ConfigError
 from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate, aggregate_total
+from engine.features.late import BEGIN, BEGIN_TRUTH, MEMORY, evaluate_late
 from engine.features.memory import (
     NUMBER_WINDOWS,
     Memory,
@@ -34,7 +35,6 @@ from engine.features.program import (
     CODE_WIDTH,
     THREE_OPERANDS,
     Truths,
-    begin_position,
     evaluate,
     hold,
     pulse,
@@ -64,11 +64,11 @@ POSITION_FIELDS = ("bars", "side", "entry_price", "pnl_pct", "r")
 class PositionRules:
     """Exit rules that read the position: evaluated clock close by clock close, where it is known.
 
-    ``code`` int64[k, CODE_WIDTH] is the program over ``F`` and ``T``, whose column ``lo`` is the
-    block's first clock close; ``fields`` int64[5] the rows of ``F`` that take the position's
-    ``bars side entry_price pnl_pct r`` (-1: not read; a side counts as long 0, short 1); ``rows``
-    and ``ends`` where the rules' alternatives stand (see :func:`rule_columns`); ``kinds`` int64[2]
-    whether the exit rules of long and short need it.
+    ``code`` int64[k, CODE_WIDTH] is the program (:mod:`engine.features.late`) over ``F`` and ``T``,
+    whose column ``lo`` is the block's first clock close; ``fields`` int64[5] the rows of ``F`` that
+    take the position's ``bars side entry_price pnl_pct r`` (-1: not read; a side counts as long 0,
+    short 1); ``rows`` and ``ends`` where the rules' alternatives stand (see :func:`rule_columns`);
+    ``kinds`` int64[2] whether the exit rules of long and short need it.
     """
 
     code: Int64
@@ -201,9 +201,7 @@ class Features:
         for name, row in zip(POSITION_FIELDS, rules.fields.tolist(), strict=True):
             if row >= 0:
                 rules.F[row, column] = fields[name]
-        if fields["bars"] == 1.0:
-            begin_position(rules.code, rules.fields, rules.F, rules.T, column)
-        evaluate(rules.code, rules.F, rules.T, column, column + 1)
+        evaluate_late(rules.code, rules.F, rules.T, column, fields["bars"] == 1.0)
         one = slice(at, at + 1)
         rule_columns(
             rules.T,
@@ -322,7 +320,9 @@ class Features:
                 fields[POSITION_FIELDS.index(nodes[i].name)] = self._rows[i]
         needed = [any(nodes[i].late for i in kind) for kind in self.plan.rules[:2]]
         return PositionRules(
-            code=self._code([i for i in late if nodes[i].kind == "op"]),
+            code=np.concatenate(
+                (self._begin(), self._code([i for i in late if nodes[i].kind != "position"]))
+            ),
             F=self._clock.F,
             T=self._clock.T,
             lo=0,
@@ -341,15 +341,24 @@ class Features:
 
         return run
 
+    def _begin(self) -> Int64:
+        """What a position's first close finds before it."""
+        code = np.zeros((len(self.plan.begin), CODE_WIDTH), np.int64)
+        for at, (late, flat, bars) in enumerate(self.plan.begin):
+            op = BEGIN_TRUTH if self.plan.nodes[late].truth else BEGIN
+            code[at] = (op, self._rows[late], self._rows[flat], 0, bars)
+        return code
+
     def _code(self, group: list[int]) -> Int64:
-        """The program of some operations."""
+        """The program of some operations, of windows and memory too where they are late."""
         code = np.zeros((len(group), CODE_WIDTH), np.int64)
         for at, i in enumerate(group):
             node = self.plan.nodes[i]
             operands = [self._rows[arg] for arg in node.args]
-            third = operands[2] if node.op in THREE_OPERANDS else node.n
+            memory = node.kind == "memory"
+            third = operands[2] if not memory and node.op in THREE_OPERANDS else node.n
             code[at] = (
-                node.op,
+                node.op + MEMORY * memory,
                 self._rows[i],
                 operands[0],
                 operands[min(1, len(operands) - 1)],
@@ -493,7 +502,7 @@ def _groups(plan: FeaturePlan) -> Iterable[list[int]]:
     """Nodes in an order in which each finds what it reads; operations of one timeframe that can
     follow each other stand together, everything else alone."""
     nodes = plan.nodes
-    inputs = {"price", "position", "constant"}
+    inputs = {"price", "position", "constant", "missing"}
     done = {i for i, node in enumerate(nodes) if node.kind in inputs}
     waiting = [i for i, node in enumerate(nodes) if i not in done and not node.late]
     while waiting:

@@ -27,8 +27,9 @@ class Node:
     ``user`` for one of the play's project; its outputs are the ``output`` nodes), ``structure``
     likewise (an argument of -1 is a source that is not given, ``value`` its number of outputs),
     ``output`` number ``n`` of ``args[0]``, ``hold`` and ``pulse`` (``args[0]`` on a slower or
-    faster timeframe), ``position`` (field ``name`` of the open position). ``truth``: a truth value,
-    else a number. ``late``: hangs on the position, so it is known only where the exchange stands.
+    faster timeframe), ``position`` (field ``name`` of the open position), ``missing`` (nowhere
+    there). ``truth``: a truth value, else a number. ``late``: hangs on the position, so it is known
+    only where the exchange stands.
 
     ``bars`` of its timeframe must have been seen until the weight of how history began is below
     the plan's weight, ``valid`` until it can be defined at all; both count the bar itself.
@@ -83,6 +84,8 @@ class FeaturePlan:
     ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
     of :class:`engine.measures.Measure`.
     ``values``: the close, series and setups recorded with a decision, by name.
+    ``begin``: of late nodes whose earlier bars are read, the node, the one that is the same while
+    flat, and how many bars before a position's first close are read.
     """
 
     clock: Timeframe
@@ -93,6 +96,7 @@ class FeaturePlan:
     measures: Mapping[int, int]
     values: Mapping[str, int]
     warmup: WarmupPlan
+    begin: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def timeframes(self) -> tuple[Timeframe, ...]:

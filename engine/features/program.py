@@ -271,33 +271,6 @@ def evaluate(code: Code, F: Floats, T: Truths, lo: int, hi: int) -> None:
 
 
 @njit(cache=True)
-def begin_position(
-    code: Code, fields: npt.NDArray[np.int64], F: Floats, T: Truths, at: int
-) -> None:
-    """Before the first close ``at`` of a position: carry out ``code``, which reads the position's
-    ``fields`` (rows of ``F``, -1: not read), over the bars before it that it looks back on, with
-    every field missing."""
-    reach = 0
-    for k in range(len(code)):
-        op = code[k, 0]
-        if op == Op.LOOKBACK or op == Op.LOOKBACK_TRUTH:
-            reach += code[k, 4]
-        elif (
-            op == Op.CROSS_ABOVE
-            or op == Op.CROSS_BELOW
-            or op == Op.CHANGED
-            or op == Op.CHANGED_TRUTH
-        ):
-            reach += 1
-    if reach == 0:
-        return
-    for row in fields:
-        if row >= 0:
-            F[row, at - 2 * reach : at] = math.nan
-    evaluate(code, F, T, at - reach, at)
-
-
-@njit(cache=True)
 def last_closed(close_ms: npt.NDArray[np.int64], end: int, ts_ms: int) -> int:
     """Index of the last of ``close_ms[:end]`` (increasing) at or before ``ts_ms``; -1 if none."""
     lo, hi = 0, end

@@ -1,8 +1,9 @@
 """Features of several plays over the same bars, each distinct value computed once.
 
 :func:`merge` puts the plans of the plays together by value numbering: a node that two plays have is
-one node. :class:`SharedFeatures` advances the whole; :meth:`SharedFeatures.block` reads the rules,
-measures and values of one play off the common columns, as :class:`Features` alone would give them.
+one node, unless it hangs on the position: each play has a position of its own.
+:class:`SharedFeatures` advances the whole; :meth:`SharedFeatures.block` reads the rules, measures
+and values of one play off the common columns, as :class:`Features` alone would give them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ def merge(plans: Sequence[FeaturePlan]) -> tuple[FeaturePlan, list[list[int]]]:
     """One plan that computes what all ``plans`` do, and for each of them the merged number of every
     node. Rules, measures and values of the merged plan are those of the first."""
     first = plans[0]
-    known: dict[Node, int] = {}
+    known: dict[tuple[Node, int], int] = {}
     nodes: list[Node] = []
     places: list[list[int]] = []
     history = dict(first.history)
-    for plan in plans:
+    for number, plan in enumerate(plans):
         if (plan.clock, plan.base) != (first.clock, first.base):
             raise ConfigError("plays of different clocks share no features")
         for timeframe, bars in plan.history.items():
@@ -39,10 +40,11 @@ def merge(plans: Sequence[FeaturePlan]) -> tuple[FeaturePlan, list[list[int]]]:
             args = tuple(place[arg] if arg >= 0 else arg for arg in node.args)
             # A NaN constant equals no other: it is refused when the columns are filled.
             moved = replace(node, args=args)
-            if moved not in known:
-                known[moved] = len(nodes)
+            key = (moved, number if moved.late else -1)
+            if key not in known:
+                known[key] = len(nodes)
                 nodes.append(moved)
-            place.append(known[moved])
+            place.append(known[key])
         places.append(place)
     merged = replace(
         first,
@@ -51,6 +53,7 @@ def merge(plans: Sequence[FeaturePlan]) -> tuple[FeaturePlan, list[list[int]]]:
         rules=tuple(tuple(places[0][node] for node in kind) for kind in first.rules),
         measures={row: places[0][node] for row, node in first.measures.items()},
         values={name: places[0][node] for name, node in first.values.items()},
+        begin=tuple((places[0][i], places[0][j], bars) for i, j, bars in first.begin),
     )
     return merged, places
 

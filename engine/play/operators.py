@@ -205,10 +205,15 @@ def chain(ops: tuple[str, ...], operands: tuple[Expr, ...]) -> Expr | Problem:
 
 
 def cross(name: str, left: Expr, right: Expr) -> Expr | Problem:
-    """``cross_above(left, right)`` or its mirror: an event."""
-    for operand in (left, right):
+    """``cross_above(left, right)`` or its mirror, of two numbers or two R multiples: an event."""
+    if left.type is right.type is Type.R:
+        return Call(name, (left, right), Type.EVENT)
+    for operand, other in ((left, right), (right, left)):
         if operand.type not in NUMBERS:
-            return Problem(f"{name} needs two numbers, not {type_name(operand)}")
+            hint = "R crosses only R, as in cross_above(position.r, 1R)"
+            r_beside_number = operand.type is Type.R and other.type in NUMBERS
+            message = f"{name} needs two numbers, not {type_name(operand)}"
+            return Problem(message, hint if r_beside_number else "")
     return Call(name, (left, right), Type.EVENT)
 
 

@@ -11,6 +11,7 @@ from engine import RunConfig, loads_play, run_backtest
 from engine.bars import Bars
 from engine.errors import BarsError, DataError
 from engine.gaps import settled
+from engine.play.model import Play
 from tests.engine.markets import HOUR, T0, dataset
 
 MINUTE = 60_000
@@ -28,6 +29,13 @@ rules:
 risk: { size: { qty: 0.1 }, stop: { price: 0.5% }, target: { rr: 2 } }
 """
 PLAY = loads_play(TEXT)
+#: Left by windows over the position, which is held over the holes.
+REMEMBERS = loads_play(
+    TEXT.replace("close@1h < open@1h", "count(40, position.pnl_pct < 0) > 30")
+    .replace("risk:", "  exit_short: bars_since(position.r > 0.5R) > 30\nrisk:")
+    .replace("price: 0.5%", "price: 2%")
+)
+BOTH = pytest.mark.parametrize("play", [PLAY, REMEMBERS], ids=["plain", "remembers"])
 
 
 def kept(bars: Bars, rows: list[int]) -> Bars:
@@ -53,7 +61,8 @@ def test_a_hole_is_refused_unless_the_config_says_otherwise():
         run_backtest(PLAY, holed(), config())
 
 
-def test_flat_is_the_run_over_bars_that_stand_still():
+@BOTH
+def test_flat_is_the_run_over_bars_that_stand_still(play: Play):
     """Filled here by hand, bar by bar."""
     data = holed()
 
@@ -71,8 +80,8 @@ def test_flat_is_the_run_over_bars_that_stand_still():
         return Bars(*(np.array(column) for column in zip(*rows, strict=True)))
 
     by_hand = replace(data, bars=standing(data.bars), mark=standing(data.mark))
-    expected = run_backtest(PLAY, by_hand, config())
-    found = run_backtest(PLAY, data, config(gaps="flat"))
+    expected = run_backtest(play, by_hand, config())
+    found = run_backtest(play, data, config(gaps="flat"))
     assert found.trades.num_rows > 5
     assert found.result_hash == expected.result_hash
     assert found.flags["gaps"] == "flat"
@@ -92,13 +101,22 @@ def test_skip_takes_what_all_series_have_and_no_slower_bar_that_a_hole_cuts():
     assert closes == whole - cut
 
 
-def test_skip_does_not_depend_on_blocks():
+@BOTH
+def test_skip_does_not_depend_on_blocks(play: Play):
     data = holed()
     hashes = {
-        run_backtest(PLAY, data, config(gaps="skip"), block_bars=n).result_hash
+        run_backtest(play, data, config(gaps="skip"), block_bars=n).result_hash
         for n in (8192, 601, 7)
     }
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("policy", ["flat", "skip"])
+def test_a_position_that_is_remembered_was_held_over_a_hole(policy: str):
+    trades = run_backtest(REMEMBERS, holed(), config(gaps=policy)).trades.to_pylist()
+    hole_ms = T0 + 1200 * MINUTE
+    assert any(row["entry_ms"] < hole_ms < row["exit_ms"] for row in trades)
+    assert {row["exit_rule"] for row in trades} >= {"exit_long", "exit_short"}
 
 
 def test_skip_puts_bars_side_by_side_in_windows_of_their_own_timeframe():

@@ -108,7 +108,7 @@ class Evaluation:
     def clock(self) -> pd.DataFrame:
         return self._frames.of(self.play.clock)
 
-    # -- columns that do not read the position ---------------------------------------------
+    # -- columns, of a play that holds nothing -----------------------------------------------
 
     def column(self, expr: Expr, timeframe: Timeframe) -> Column:
         """The value of ``expr`` at every bar of ``timeframe``."""
@@ -124,6 +124,8 @@ class Evaluation:
                 return [self._constant(expr)] * bars
             case Price():
                 return self._price(expr.name, timeframe)
+            case Position():
+                return [self._held(expr.field, 0, Holding())] * bars
             case Ref():
                 return self.column(self._named(expr), timeframe)
             case Indicator():
@@ -310,10 +312,13 @@ class Evaluation:
         raise TypeError(expr)
 
     def _lived(self, expr: Expr, i: int, holding: Holding) -> Column:
-        """Values up to ``i`` of an operand that may read the position."""
+        """Values up to ``i`` of an operand that may read the position. At the first close of a
+        position all before it are those of a play that held nothing: null but for the side."""
         if not self.reads_position(expr):
             return self.column(expr, self.play.clock)
         values = self._living.setdefault(expr, [])
+        if holding.side and i == holding.entry_bar + 1:
+            values[:] = self.column(expr, self.play.clock)[:i]
         if len(values) == i:
             values.append(self.at_close(expr, i, holding))
         return values

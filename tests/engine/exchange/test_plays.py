@@ -106,6 +106,19 @@ risk:
   stop: { price: 0.6% }
 """
 
+PLAYS["remembers the position"] = """
+  exit_long:
+    - id: gave_back
+      when: position.pnl_pct < highest(position.pnl_pct, 30) - 0.15
+    - id: stale
+      when: bars_since(position.r > 0.1R) > 20 or held(40, position.r < 0.1R)
+  exit_short: cross_above(position.pnl_pct, position.pnl_pct[3]) and position.bars > 2
+risk:
+  size: { risk: 1% }
+  leverage: 5
+  stop: { price: 0.6% }
+"""
+
 STEP_MS = 60_000
 
 

@@ -237,6 +237,15 @@ def test_the_position_in_exit_rules(plays, condition: str, field_name: str, type
     assert exit_long.when.args[0] == Position(field_name, type)
 
 
+@pytest.mark.parametrize("name", ["cross_above", "cross_below"])
+def test_r_crosses_r(plays, name: str) -> None:
+    condition = f"{name}(position.r, highest(position.r, 3) - 0.5R)"
+    play = plays.load("rules:", "  enter_long: close > open", f"  exit_long: {condition}")
+    (exit_long,) = play.rule("exit_long")
+    assert (exit_long.when.op, exit_long.when.type) == (name, Type.EVENT)
+    assert [arg.type for arg in exit_long.when.args] == [Type.R, Type.R]
+
+
 def test_anchored_indicators_hang_on_a_swing(plays) -> None:
     expr = plays.expression("anchored_vwap(sw).value < close", *LINES).args[0]
     assert Ref("structure", "sw", "high_version", Type.INT) in expr.inputs
