@@ -17,10 +17,11 @@ from engine.exchange.layout import State
 from engine.exchange.prices import PriceColumns, price_columns
 from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_segment
 from engine.exchange.terms import E8, terms_of
+from engine.exchange.times import BarTimes
 from engine.features import FeaturePlan, compile_features
 from engine.gaps import pieces, settled
 from engine.play.model import Play
-from engine.timeframe import bar_indices, bar_opens, divides, format_ms
+from engine.timeframe import divides, format_ms
 
 Int64 = npt.NDArray[np.int64]
 
@@ -30,8 +31,8 @@ class Inputs:
     """A dataset as a config reads it.
 
     ``given``: the dataset as it was; ``dataset``: its holes settled, ``missing`` bars in all.
-    ``close_ms`` int64[n]: when each fill bar closes; ``begin``: the first bar of the window;
-    funding events of the window; ``volume_lots``: see :class:`SimulatedExchange`.
+    ``times`` of the fill bars; ``begin``: the first bar of the window; funding events of
+    the window; ``volume_lots``: see :class:`SimulatedExchange`.
     """
 
     given: Dataset
@@ -40,7 +41,7 @@ class Inputs:
     instrument: Instrument
     prices: PriceColumns
     scale: Scale
-    close_ms: Int64
+    times: BarTimes
     begin: int
     funding_ms: Int64
     funding_rate_e8: Int64
@@ -66,7 +67,7 @@ class Inputs:
             instrument=instrument,
             prices=prices,
             scale=instrument.scale(prices.decimals, prices.largest),
-            close_ms=_closes(dataset, holes=missing > 0),
+            times=BarTimes.of(bars.open_ms, dataset.base_timeframe),
             begin=int(np.searchsorted(bars.open_ms, dataset.since_ms)),
             funding_ms=funding_ms,
             funding_rate_e8=funding_rate_e8,
@@ -103,16 +104,13 @@ class Inputs:
     ) -> SimulatedExchange:
         """An account of ``play`` at the beginning of the window; ``events``: it writes the event
         stream too; ``segment``: where it writes, shared by accounts that are drained in turn."""
-        base = self.dataset.base_timeframe
         exchange = SimulatedExchange(
             terms=terms_of(play, self.config, self.instrument, self.scale),
             prices=self.prices,
-            open_ms=self.dataset.bars.open_ms,
-            close_ms=self.close_ms,
+            times=self.times,
             funding_ms=self.funding_ms,
             funding_rate_e8=self.funding_rate_e8,
             volume_lots=self.volume_lots,
-            bar_ms=0 if base.is_month else base.ms,
             _rows=new_segment() if segment is None else segment,
         )
         exchange.open_account(int(self.config.equity * E8), self.dataset.since_ms)
@@ -176,14 +174,6 @@ def _fillable(bars: Bars, config: RunConfig, instrument: Instrument) -> Int64:
     lots = bars.volume * float(config.participation / instrument.qty_step)
     # A whole number of lots may lie a rounding error below itself.
     return np.floor(np.minimum(lots, MAX_LOTS) + 1e-6).astype(np.int64)
-
-
-def _closes(dataset: Dataset, *, holes: bool) -> Int64:
-    """When each bar closes: without holes when the next one opens."""
-    opens, base = dataset.bars.open_ms, dataset.base_timeframe
-    if holes:
-        return bar_opens(bar_indices(opens, base) + 1, base)
-    return np.append(opens[1:], bar_opens(bar_indices(opens[-1:], base) + 1, base))
 
 
 def _funding(dataset: Dataset, config: RunConfig) -> tuple[Int64, Int64]:

@@ -16,6 +16,7 @@ from numba import njit
 
 from engine.exchange.layout import MarkRow
 from engine.exchange.prices import Units
+from engine.exchange.times import BarTimes
 from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
@@ -47,13 +48,13 @@ class EquityColumns:
 @dataclass(frozen=True, eq=False)
 class EquityCurve:
     """``runs`` int64[k, :] by ``MarkRow``; ``mark`` int32[n] mark closes in price units and
-    ``close_ms`` int64[n] closes of all fill bars; ``clock_bars`` int64[m]: the fill bars that close
+    ``times`` of all fill bars; ``clock_bars`` int64[m]: the fill bars that close
     a clock bar, None when every bar stepped does; ``initial_e8`` equity before the first bar;
     ``terminal`` int64[4]: time, equity, peak and signed lots at the end."""
 
     runs: Int64
     mark: Units
-    close_ms: Int64
+    times: BarTimes
     clock_bars: Int64 | None
     initial_e8: int
     terminal: Int64
@@ -91,10 +92,10 @@ class EquityCurve:
     def _times(self) -> Int64:
         """Closes of the clock bars."""
         if self.clock_bars is not None:
-            return self.close_ms[self.clock_bars]
+            return self.times.closes(self.clock_bars)
         if not len(self.runs):
             return np.empty(0, np.int64)
-        return self.close_ms[self.runs[0, _FIRST] : self.runs[-1, _END]]
+        return self.times.closes(slice(int(self.runs[0, _FIRST]), int(self.runs[-1, _END])))
 
     def at_midnights(self) -> Int64:
         """Equity (1e-8 USDT) at successive 00:00 UTC from the first to the last point, each that of

@@ -11,6 +11,7 @@ from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import MarkRow, Param, State, Table
 from engine.exchange.search import clock_at
+from engine.exchange.times import time_of
 from engine.kernel import Int32, Int64, kernel
 
 
@@ -89,15 +90,29 @@ def stretch(
     end: int,
     j: int,
     point: int,
-    ended: int,
+    begun: int,
+    bar_ms: int,
 ) -> tuple[int, int, bool]:
     """Mark bars ``[at, end)`` to market, on which nothing fills; returns the next clock index, the
     next bar (before ``end`` where the drawdown limit is passed), and whether the book had room.
-    ``first`` is bar 0 of the block among all, ``point`` the number of its first clock close,
-    ``ended`` the close of the last bar."""
+    ``first`` is bar 0 of the block among all, which opens at ``begun``, ``point`` the number of
+    its first clock close."""
     if guarded(P) or S[State.EVENTS] == 1:
         return _guarded_stretch(
-            S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point
+            S,
+            P,
+            rows,
+            mark,
+            close_of,
+            clock_ms,
+            base_index,
+            first,
+            at,
+            end,
+            j,
+            point,
+            begun,
+            bar_ms,
         )
     mark_run(S, P, rows, first + at, first + end)
     to = clock_at(base_index, end - 1, j)
@@ -105,7 +120,7 @@ def stretch(
     S[State.CLOCKS] += to - j
     side = S[State.SIDE]
     if side == 0:
-        mark_bar(S, S[State.WALLET_E8], ended)
+        mark_bar(S, S[State.WALLET_E8], time_of(close_of, end - 1, begun + bar_ms, bar_ms))
         return to, end, True
     S[State.BARS_HELD] += end - at
     S[State.TRADE_BARS] += to - j
@@ -120,7 +135,8 @@ def stretch(
         S[State.TROUGH_E8] = min(S[State.TROUGH_E8], fixed + per_unit * worst)
         return to, end, True
     for i in range(at, end):
-        mark_bar(S, fixed + per_unit * mark[i], close_of[i])
+        ts = time_of(close_of, i, begun + bar_ms, bar_ms)
+        mark_bar(S, fixed + per_unit * mark[i], ts)
     return to, end, True
 
 
@@ -138,6 +154,8 @@ def _guarded_stretch(
     end: int,
     j: int,
     point: int,
+    begun: int,
+    bar_ms: int,
 ) -> tuple[int, int, bool]:
     """As :func:`stretch`, with the limits on equity looked at after every bar."""
     side, lots, m = S[State.SIDE], S[State.LOTS], len(base_index)
@@ -146,12 +164,13 @@ def _guarded_stretch(
     for i in range(at, end):
         mark_run(S, P, rows, first + i, first + i + 1)
         equity = fixed + per_unit * mark[i]
-        mark_bar(S, equity, close_of[i])
+        ts = time_of(close_of, i, begun + bar_ms, bar_ms)
+        mark_bar(S, equity, ts)
         S[State.BARS_SEEN] += 1
         if side != 0:
             S[State.BARS_HELD] += 1
-        fell = after_bar(S, P, equity, close_of[i])
-        room = not fell or drawdown_passed(S, P, rows, close_of[i])
+        fell = after_bar(S, P, equity, ts)
+        room = not fell or drawdown_passed(S, P, rows, ts)
         if j < m and base_index[j] == i:
             note(S, rows, clock_ms[j], EventKind.EQUITY, point + j)
             if side != 0:

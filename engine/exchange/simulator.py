@@ -16,13 +16,14 @@ from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Param, Slot, State, T
 from engine.exchange.prices import PriceColumns
 from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
 from engine.exchange.terms import Terms
+from engine.exchange.times import BarTimes
 from engine.features.evaluation import PositionRules
 from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
 
-#: Rows handed in at a time; results do not depend on it. No power of two: the cells of a row, a column
-#: apart, would all want the same place in the cache.
+#: Rows handed in at a time; results do not depend on it. No power of two: the cells of a row, a
+#: column apart, would all want the same place in the cache.
 SEGMENT_ROWS = 2056
 #: What stays with an exchange that is drained as it goes.
 _KEPT = (Table.TRADES, Table.MARKS)
@@ -67,18 +68,15 @@ class SimulatedExchange:
     ``state`` is everything it knows (int64 by :class:`State`); rows it has written collect in
     ``segments`` as columns, runs of the equity curve among them (:meth:`curve`).
     ``volume_lots``: lots that may fill in each bar, empty without a participation cap.
-    ``bar_ms``: how long every fill bar is, 0 where they differ (months).
     ``stop_ms``: when the run ended before its data, else None.
     """
 
     terms: Terms
     prices: PriceColumns
-    open_ms: Int64
-    close_ms: Int64
+    times: BarTimes
     funding_ms: Int64
     funding_rate_e8: Int64
     volume_lots: Int64 = field(default_factory=lambda: NO_VOLUME)
-    bar_ms: int = 0
     state: Int64 = field(default_factory=new_state)
     point_count: int = 0
     stop_ms: int | None = None
@@ -126,12 +124,12 @@ class SimulatedExchange:
         if self.stop_ms is not None:
             return np.empty((0, WIDTHS[Table.DECISIONS]), np.int64)
         made: list[Int64] = []
-        prices = self.prices
+        prices, times = self.prices, self.times
         begun = self._count(Table.DECISIONS)
         at, j, rules = 0, clock_from, clock.position
         while at < last - first and self.stop_ms is None:
             reached, j = step_block(
-                self.state, self.terms.params, self._rows, self.open_ms, self.close_ms,
+                self.state, self.terms.params, self._rows, times.open_ms, times.close_ms,
                 prices.open, prices.high, prices.low, prices.close,
                 prices.mark_open, prices.mark_high, prices.mark_low, prices.mark_close,
                 prices.index_open, prices.index_high, prices.index_low, prices.index_close,
@@ -139,7 +137,7 @@ class SimulatedExchange:
                 clock.close_ms, clock.base_index, clock.truth, clock.alternative, clock.measures,
                 self.terms.scales,
                 rules.code, rules.F, rules.T, rules.lo, rules.fields, rules.rows, rules.ends,
-                rules.kinds, first, last, at, j, self.point_count - clock_from, self.bar_ms,
+                rules.kinds, first, last, at, j, self.point_count - clock_from, times.bar_ms,
             )  # fmt: skip
             if reached == BROKEN:
                 raise LedgerError("the account does not add up")
@@ -195,7 +193,7 @@ class SimulatedExchange:
         return EquityCurve(
             runs=np.ascontiguousarray(self.rows(Table.MARKS)),
             mark=self.prices.mark_close,
-            close_ms=self.close_ms,
+            times=self.times,
             clock_bars=bars,
             initial_e8=int(self.state[State.INITIAL_E8]),
             terminal=self._terminal,

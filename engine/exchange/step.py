@@ -33,6 +33,7 @@ from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
 from engine.exchange.search import clock_at, first_above
+from engine.exchange.times import time_of
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
@@ -318,13 +319,6 @@ def _load(
 
 
 @kernel
-def _time(times: Int64, i: int, first: int, bar_ms: int) -> int:
-    """``times[i]``, reckoned from the ``first`` where bars are of one length: what is read here and
-    there of a long column comes from far away."""
-    return first + i * bar_ms if bar_ms > 0 else times[i]
-
-
-@kernel
 def stopped(S: Cells) -> bool:
     """Whether the run has ended before its data."""
     return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
@@ -347,8 +341,8 @@ def step_block(
     """Step the fill bars ``[first + at, last)``; returns ``(next bar, next clock index)``, the bar
     counted from ``first``.
 
-    Columns of all fill bars: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar),
-    last, mark and index prices int32[n] units (without a series of their own: the last's),
+    Columns of all fill bars: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar; no
+    closes where bars are of one length), last, mark and index prices int32[n] units (without a series of their own: the last's),
     ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap).
     Funding: int64[f] times and rates of the whole run. Clock closes of the block ``[first, last)``:
     ``clock_ms base_index`` int64[m] (``base_index`` from ``first``), ``truth`` uint8[4, m],
@@ -393,7 +387,7 @@ def step_block(
                 if (
                     side != 0
                     and event < len(fund_ms)
-                    and fund_ms[event] < _time(close_of, end - 1, begun + bar_ms, bar_ms)
+                    and fund_ms[event] < time_of(close_of, end - 1, begun + bar_ms, bar_ms)
                 ):
                     end = first_above(open_ms, fund_ms[event], at, end) - 1
                 if S[State.EVENTS] == 1:
@@ -410,7 +404,7 @@ def step_block(
                         S, high, low, mark_high, mark_low, index_high, index_low, at, end
                     )
             if end > at:
-                ended = _time(close_of, end - 1, begun + bar_ms, bar_ms)
+                ended = time_of(close_of, end - 1, begun + bar_ms, bar_ms)
                 if S[State.OPEN_ORDERS] > 0:
                     # A stretch ends with the close at which an entry expires.
                     clocks = S[State.CLOCKS] + clock_at(base_index, end - 1, j) - j
@@ -425,20 +419,9 @@ def step_block(
                     if S[State.STOP_UNITS] != stop:
                         find_nearest(S, P)
                 j, at, room = stretch(
-                    S,
-                    P,
-                    rows,
-                    mark,
-                    close_of,
-                    clock_ms,
-                    base_index,
-                    first,
-                    at,
-                    end,
-                    j,
-                    point,
-                    ended,
-                )
+                    S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point,
+                    begun, bar_ms,
+                )  # fmt: skip
                 if not room:
                     return FULL, j
                 closes = j > 0 and base_index[j - 1] == at - 1
@@ -453,8 +436,8 @@ def step_block(
                 ):  # fmt: skip
                     return FULL, j
                 continue
-        ts = _time(open_ms, at, begun, bar_ms)
-        closed = _time(close_of, at, begun + bar_ms, bar_ms)
+        ts = time_of(open_ms, at, begun, bar_ms)
+        closed = time_of(close_of, at, begun + bar_ms, bar_ms)
         _load(B, 0, at, opened, high, low, close)
         _load(B, 1, at, mark_open, mark_high, mark_low, mark)
         _load(B, 2, at, index_open, index_high, index_low, index)

@@ -47,6 +47,7 @@ from engine.exchange.prices import PriceColumns
 from engine.exchange.requests import size_entry
 from engine.exchange.simulator import NO_VOLUME, SEGMENT_ROWS, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
+from engine.exchange.times import BarTimes
 from engine.features.evaluation import ClockBlock, PositionRules
 from engine.measures import Measure
 from tests.oracle import events as ev
@@ -153,8 +154,7 @@ class Driven:
         self.exchange = SimulatedExchange(
             terms=self.terms,
             prices=self._prices(),
-            open_ms=opens[:-1].copy(),
-            close_ms=opens[1:].copy(),
+            times=BarTimes(opens[:-1].copy(), 0, opens[1:].copy()),
             funding_ms=np.array([f.ts_ms for f in funding], np.int64),
             funding_rate_e8=np.array([whole(f.rate) for f in funding], np.int64),
             volume_lots=self._volumes(),
