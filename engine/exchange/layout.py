@@ -6,7 +6,8 @@ cells of :class:`Param`, then the risk tiers, then one :class:`Term` record for 
 then the fractions that exits close.
 ``rows`` is the output: ``rows[table, column, row]``, each column in one piece. Units are in the
 names: ``_MS`` epoch ms, ``_E8`` 1e-8 USDT (of fractions: 1e-8), ``_UNITS`` price units, ``_LOTS``
-lots. Sides are -1, 0, 1; -1 stands for "none" in ids and times, FAR for a price that is never reached.
+lots. Sides are -1, 0, 1; -1 stands for "none" in ids and times, FAR for a price that is never
+reached.
 """
 
 from __future__ import annotations

@@ -342,10 +342,11 @@ def step_block(
     counted from ``first``.
 
     Columns of all fill bars: ``open_ms close_of`` int64[n] epoch ms (open and close of each bar; no
-    closes where bars are of one length), last, mark and index prices int32[n] units (without a series of their own: the last's),
-    ``volume_lots`` int64[n] lots that may fill in each bar (int64[0] without a participation cap).
-    Funding: int64[f] times and rates of the whole run. Clock closes of the block ``[first, last)``:
-    ``clock_ms base_index`` int64[m] (``base_index`` from ``first``), ``truth`` uint8[4, m],
+    closes where bars are of one length), last, mark and index prices int32[n] units (without a
+    series of their own: the last's), ``volume_lots`` int64[n] lots that may fill in each bar
+    (int64[0] without a participation cap). Funding: int64[f] times and rates of the whole run.
+    Clock closes of the block ``[first, last)``: ``clock_ms base_index`` int64[m] (``base_index``
+    from ``first``), ``truth`` uint8[4, m],
     ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
     float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
     read the position (see ``engine.features.PositionRules``).
