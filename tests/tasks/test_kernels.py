@@ -64,3 +64,14 @@ def test_a_folder_the_environment_names_is_respected(
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
     kernels.use_kernel_cache()
     assert os.environ["NUMBA_CACHE_DIR"] == "/elsewhere"
+
+
+def test_kernels_load_without_linear_algebra_and_others_still_find_it(project: Path):
+    code = RUN + (
+        "; import sys; assert 'scipy.linalg' not in sys.modules"
+        "; import scipy.linalg; print(scipy.linalg.norm([3.0, 4.0]))"
+    )
+    kept = {k: v for k, v in os.environ.items() if k not in {"NUMBA_CACHE_DIR", "PYTHONPATH"}}
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, env=kept, check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stdout.split() == ["2", "5.0"]
