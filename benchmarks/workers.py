@@ -105,7 +105,12 @@ def _bracket_play(
         until_ms=int(bars.open_ms[-1]) + 60_000,
     )
     config = RunConfig(
-        equity=1_000_000, mark="last", funding="off", path="ohlc", slippage_stop="2bps"
+        equity=1_000_000,
+        mark="last",
+        funding="off",
+        path="ohlc",
+        fill="touch",
+        slippage_stop="2bps",
     )
     return play, dataset, config
 
