@@ -15,7 +15,7 @@ from engine.indicators.registry import get
 from engine.indicators.spec import Block, IndicatorSpec, Params, Vector
 
 #: Bars a kernel is given at a time: rows then stay in the caches.
-_CHUNK = 16_384
+_CHUNK = 32_768
 
 #: ``map`` or its like, such as the method of a pool of threads.
 Mapper = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
@@ -210,13 +210,13 @@ def _take(
                 where=where,
                 code="INPUT_INVALID",
             )
-        for first, other in taken.items():
-            if len(column) != len(other):
-                raise IndicatorError(
-                    f"input {n} has {len(column)} bars, {first} has {len(other)}",
-                    where=where,
-                    code="INPUT_INVALID",
-                )
+        first = next(iter(taken), n)
+        if len(column) != len(taken.setdefault(first, column)):
+            raise IndicatorError(
+                f"input {n} has {len(column)} bars, {first} has {len(taken[first])}",
+                where=where,
+                code="INPUT_INVALID",
+            )
         taken[n] = column
     order = list(taken)
     return [order.index(n) for n in names]
