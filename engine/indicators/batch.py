@@ -19,6 +19,8 @@ _CHUNK = 32_768
 
 #: ``map`` or its like, such as the method of a pool of threads.
 Mapper = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
+#: Columns by request and output.
+Results = dict[str, dict[str, Vector]]
 _Column = npt.NDArray[np.generic]
 
 
@@ -68,15 +70,18 @@ def compute_batch(
     columns: Mapping[str, npt.ArrayLike],
     *,
     mapper: Mapper = map,
-) -> dict[str, dict[str, Vector]]:
+    out: Results | None = None,
+) -> Results:
     """Outputs of several indicators over the same bars, under the requests' keys, each bit for bit
     what :func:`compute` gives.
 
     ``columns``: by name, of one length; those that no request reads are left alone. ``mapper``: the
     engine starts no threads; handed the ``map`` of a ``ThreadPoolExecutor`` it computes the
     indicators side by side, with the same bits for any number of threads. All results are views of
-    one block of memory, which lives as long as any of them. Raises IndicatorError as
-    :func:`compute` does, and whatever a user's kernel raises, in whichever thread.
+    one block of memory, which lives as long as any of them. ``out``: the results of a batch of the
+    same requests over as many bars, no longer needed: their block is written anew, which saves a
+    fifth of the time of long columns. Raises IndicatorError as :func:`compute` does, and whatever a
+    user's kernel raises, in whichever thread.
 
     >>> lengths = {"fast": Request("sma", {"length": 1}), "slow": Request("sma", {"length": 2})}
     >>> out = compute_batch(lengths, {"close": [1.0, 2.0, 4.0]})
@@ -96,14 +101,15 @@ def compute_batch(
     rows = 0
     for call in calls.values():
         rows = call.reserve(rows, chunks)
-    block = np.empty((rows + len(calls) * len(inputs), min(bars, _CHUNK)), dtype=np.float64)
+    block = _block((rows + len(calls) * len(inputs), min(bars, _CHUNK)), out, taken)
     waiting = deque(calls.values() if chunks else ())
+    ended = False
 
     def work(worker: int) -> None:
         """Advance whichever indicator has waited longest by a chunk until none waits."""
         first = rows + worker * len(inputs)
         held = [-1] * len(inputs)
-        while True:
+        while not ended:
             try:
                 call = waiting.popleft()
             except IndexError:
@@ -118,11 +124,32 @@ def compute_batch(
             if call.chunk < chunks:
                 waiting.append(call)
 
-    for _ in mapper(work, range(len(calls))):
-        pass
+    try:
+        for _ in mapper(work, range(len(calls))):
+            pass
+    finally:
+        ended = True  # of the threads that know nothing of what one of them raised
     if any(call.chunk < chunks for call in calls.values()):
         raise IndicatorError("mapper left indicators undone", where="compute_batch")
     return {key: call.results(block, bars) for key, call in calls.items()}
+
+
+def _block(shape: tuple[int, int], out: Results | None, taken: Mapping[str, _Column]) -> Block:
+    """Room for a batch that reads ``taken``: fresh, or that of ``out``."""
+    if out is None:
+        return np.empty(shape, dtype=np.float64)
+    bases = [column.base for outputs in out.values() for column in outputs.values()]
+    block = bases[0] if bases else None
+    if not isinstance(block, np.ndarray) or any(base is not block for base in bases):
+        raise IndicatorError("out is not what one batch gave", where="compute_batch")
+    if block.shape != shape:
+        raise IndicatorError(
+            "out is of other requests or of another number of bars", where="compute_batch"
+        )
+    for name, column in taken.items():
+        if np.may_share_memory(column, block):
+            raise IndicatorError(f"input {name} lies in out", where="compute_batch")
+    return block
 
 
 class _Call:

@@ -79,6 +79,42 @@ def test_the_same_bits_without_threads_and_one_by_one(driven: Results) -> None:
     assert_same(alone, driven)
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_block_written_anew_holds_the_same_bits(threads: int, driven: Results) -> None:
+    """What stood in it, of other bars, shows nowhere."""
+    columns = market(BARS, 77)
+    columns["source"] = columns["open"]
+    with ThreadPoolExecutor(threads or 1) as pool:
+        mapper = pool.map if threads else map
+        before = compute_batch(every_indicator(), columns, mapper=mapper)
+        after = compute_batch(every_indicator(), bars_with_gaps(), mapper=mapper, out=before)
+    assert_same(after, driven)
+    assert after["sma"]["value"].base is before["sma"]["value"].base
+
+
+def test_only_a_batch_of_its_kind_is_written_over() -> None:
+    requests = {"sma": Request("sma"), "atr": Request("atr")}
+    columns = market(BARS, 8)
+    before = compute_batch(requests, columns)
+    kept = {key: outputs["value"].copy() for key, outputs in before.items()}
+    fewer = {name: column[: BARS // 2] for name, column in columns.items()}
+    other = compute_batch(requests, columns)
+    for given, out, says in (
+        (requests, {}, "not what one batch gave"),
+        (requests, {**before, "atr": other["atr"]}, "not what one batch gave"),
+        (requests, {"sma": {"value": np.empty(BARS)}}, "not what one batch gave"),
+        ({"sma": Request("sma")}, before, "other requests"),
+    ):
+        with pytest.raises(IndicatorError, match=says):
+            compute_batch(given, columns, out=out)
+    with pytest.raises(IndicatorError, match="another number of bars"):
+        compute_batch(requests, fewer, out=before)
+    with pytest.raises(IndicatorError, match="input close lies in out"):
+        compute_batch(requests, {**columns, "close": before["sma"]["value"]}, out=before)
+    for key, column in kept.items():
+        assert same_bits(before[key]["value"], column), "nothing was written"
+
+
 def test_kernels_let_other_threads_run() -> None:
     """Else threads would wait for each other and a batch would take as long as with one."""
     held = [n for n, spec in INDICATORS.items() if not spec.kernel.targetoptions.get("nogil")]
