@@ -15,7 +15,7 @@ from engine.indicators.registry import get
 from engine.indicators.spec import Block, IndicatorSpec, Params, Vector
 
 #: Bars a kernel is given at a time: rows then stay in the caches.
-_CHUNK = 32_768
+_CHUNK = 65_536
 
 #: ``map`` or its like, such as the method of a pool of threads.
 Mapper = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
