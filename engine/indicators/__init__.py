@@ -8,7 +8,7 @@ project but the error tree, the types, hashes, the determinism lint and the leng
 weeks.
 """
 
-from engine.indicators.batch import compute
+from engine.indicators.batch import Request, compute, compute_batch
 from engine.indicators.kernels import kernel
 from engine.indicators.registry import INDICATORS, get
 from engine.indicators.spec import IndicatorSpec, OutputSpec, ParamSpec
@@ -19,8 +19,10 @@ __all__ = [
     "IndicatorSpec",
     "OutputSpec",
     "ParamSpec",
+    "Request",
     "Type",
     "compute",
+    "compute_batch",
     "get",
     "kernel",
 ]

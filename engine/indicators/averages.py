@@ -27,7 +27,7 @@ _SECOND = recursions.EXPONENTIAL_CELLS
 _THIRD = 2 * recursions.EXPONENTIAL_CELLS
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def sma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -41,7 +41,7 @@ def sma_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def ema_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -54,7 +54,7 @@ def ema_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def rma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -67,7 +67,7 @@ def rma_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def dema_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -84,7 +84,7 @@ def dema_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def tema_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -103,7 +103,7 @@ def tema_kernel(
         store(F, outs[0], start, n, z)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def zlma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -120,7 +120,7 @@ def zlma_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def trima_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -143,7 +143,7 @@ def _trima_cells(p: Params) -> int:
     return windows.moment_cells(p[0] // 2 + 1) + windows.moment_cells((p[0] + 1) // 2)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def vwma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -166,7 +166,7 @@ def vwma_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def kama_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

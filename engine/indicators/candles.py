@@ -20,7 +20,7 @@ from engine.indicators.spec import (
 _BARS_PER_E = 1.4426950408889634
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def heikin_ashi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -57,7 +57,7 @@ def keltner(
     recursions.ema(close, n, basis, length, s, k + TRUE_RANGE_CELLS + recursions.EXPONENTIAL_CELLS)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def kc_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -79,7 +79,7 @@ def kc_kernel(
         store(F, outs[2], start, n, high)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def donchian_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -110,7 +110,7 @@ def _donchian_bars(p: Params) -> int:
     return int(max(p[0], p[1])) + (0 if p[2] == 1.0 else 1)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def ichimoku_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -153,7 +153,7 @@ def _ichimoku_bars(p: Params) -> int:
     return int(max(p[0], p[1], p[2]) + p[3]) - 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def midprice_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -83,7 +83,7 @@ def wilder_sum(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int) -> 
     s[k], s[k + 1] = seen, total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def dm_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -118,7 +118,7 @@ def _index(up: Vector, down: Vector, reach: Vector, n: int, y: Vector, s: Vector
     s[_LAST_DX], s[_MOVED] = last, moved
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def adx_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -161,7 +161,7 @@ def _adx_bars(p: Params, weight: float) -> int:
     return 2 * rma_bars(p[0], weight) + int(p[0])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def aroon_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -184,7 +184,7 @@ def aroon_kernel(
         store(F, outs[2], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def vortex_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

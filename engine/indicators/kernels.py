@@ -20,7 +20,7 @@ def kernel(function: Function) -> Function:
     What was compiled is not kept on disk, so that no changed file ever runs old code.
     """
     setattr(function, _MARK, True)
-    return cast(Function, njit(error_model="numpy", boundscheck=True)(function))
+    return cast(Function, njit(error_model="numpy", boundscheck=True, nogil=True)(function))
 
 
 def python_function(function: Any) -> Any:

@@ -44,7 +44,7 @@ def average_gains(x: Vector, n: int, gains: Vector, losses: Vector, length: int,
     recursions.two_rmas(gains, losses, n, length, s, _GAINS, _LOSSES)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def rsi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -61,7 +61,7 @@ def rsi_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def cmo_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -78,7 +78,7 @@ def cmo_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def mom_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -94,7 +94,7 @@ def mom_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def roc_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -110,7 +110,7 @@ def roc_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def tsi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -142,7 +142,7 @@ def _tsi_bars(p: Params, weight: float) -> int:
     return 1 + ema_bars(p[0], weight) + ema_bars(p[1], weight) + ema_bars(p[2], weight)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fisher_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -127,7 +127,7 @@ def _describe(
     out[5] = 1.0 if 2 * below <= halves <= 2 * above + 2 else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def volume_profile_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -157,7 +157,7 @@ def volume_profile_kernel(
                 F[outs[b], start + at] = out[b]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def anchored_volume_profile_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

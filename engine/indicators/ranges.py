@@ -53,7 +53,7 @@ def place_in_range(
         x[i] = 100.0 * (x[i] - bottom[i]) / reach if reach > flat else math.nan
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def willr_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -70,7 +70,7 @@ def willr_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def stoch_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -91,7 +91,7 @@ def stoch_kernel(
         store(F, outs[1], start, n, low)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def stochrsi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -120,7 +120,7 @@ def _stochrsi_cells(p: Params) -> int:
     return RSI_CELLS + 2 * extreme_cells(p[0]) + moment_cells(p[2]) + moment_cells(p[3])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def cci_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -146,7 +146,7 @@ def cci_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def uo_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -196,7 +196,7 @@ def _rising(p: Params) -> str | None:
     return None if p[0] < p[1] < p[2] else "fast must be below medium and medium below slow"
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def mfi_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

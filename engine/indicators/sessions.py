@@ -68,7 +68,7 @@ def _advance(open_ms: float, high: float, low: float, session: int, s: Vector) -
     s[_SEEN], s[_NUMBER], s[_HIGH], s[_LOW] = 1.0, number, high, low
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def session_levels_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

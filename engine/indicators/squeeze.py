@@ -26,7 +26,7 @@ from engine.indicators.windows import moment_cells
 from engine.play.ast import Type
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def squeeze_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

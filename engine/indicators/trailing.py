@@ -35,7 +35,7 @@ _SUPERTREND_CELLS = _BANDS + 5
 _PSAR_CELLS = 7
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def supertrend_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -88,7 +88,7 @@ def _ride_bands(
     s[_BANDS + 3], s[_BANDS + 4] = way, last
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def psar_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -37,6 +37,17 @@ def _reach(high: float, low: float, last: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def _whole_true_range(
+    high: Vector, low: Vector, close: Vector, n: int, y: Vector, s: Vector, k: int
+) -> None:
+    """:func:`true_range` after the first bar where nothing is missing."""
+    y[0] = _reach(high[0], low[0], s[k + 1])
+    for i in range(1, n):
+        y[i] = _reach(high[i], low[i], close[i - 1])
+    s[k + 1] = close[n - 1]
+
+
+@njit(cache=True, error_model="numpy")
 def true_range(
     high: Vector, low: Vector, close: Vector, n: int, y: Vector, s: Vector, k: int
 ) -> None:
@@ -50,10 +61,7 @@ def true_range(
     for i in range(n):
         gaps += 1 if high[i] + low[i] + close[i] != high[i] + low[i] + close[i] else 0
     if gaps == 0 and seen > 0.0:
-        y[0] = _reach(high[0], low[0], last)
-        for i in range(1, n):
-            y[i] = _reach(high[i], low[i], close[i - 1])
-        s[k + 1] = close[n - 1]
+        _whole_true_range(high, low, close, n, y, s, k)
         return
     for i in range(n):
         y[i] = math.nan
@@ -67,7 +75,7 @@ def true_range(
     s[k + 1] = last
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def atr_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -78,13 +86,22 @@ def atr_kernel(
     y = tile(hi - lo)
     for start in range(lo, hi, TILE):
         n = min(TILE, hi - start)
-        load_three(F, ins, start, n, high, low, close)
-        true_range(high, low, close, n, y, s, 0)
+        tops, bottoms = F[ins[0], start : start + n], F[ins[1], start : start + n]
+        lasts = F[ins[2], start : start + n]
+        gaps = 0
+        for i in range(n):
+            whole = tops[i] + bottoms[i] + lasts[i]
+            gaps += 0 if whole - whole == 0.0 else 1
+        if gaps == 0 and s[0] > 0.0:  # nothing to replace: read where the bars stand
+            _whole_true_range(tops, bottoms, lasts, n, y, s, 0)
+        else:
+            load_three(F, ins, start, n, high, low, close)
+            true_range(high, low, close, n, y, s, 0)
         recursions.rma(y, n, y, length, s, TRUE_RANGE_CELLS)
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def natr_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -100,7 +117,7 @@ def natr_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def chop_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -126,7 +143,7 @@ def chop_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def stddev_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -141,7 +158,7 @@ def stddev_kernel(
         store(F, outs[0], start, n, spread)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def zscore_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -158,7 +175,7 @@ def zscore_kernel(
         store(F, outs[0], start, n, x)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def bbands_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -34,7 +34,7 @@ PIVOT_PARAM = ParamSpec("source", "choice", "any", choices=PIVOT_SOURCES)
 ANCHOR_CELLS = 2
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def vwap_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -86,7 +86,7 @@ def since_anchor(version: Vector, n: int, age: Vector, s: Vector, k: int) -> Non
     s[k], s[k + 1] = last, count
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def anchored_vwap_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -109,7 +109,7 @@ def linear_mean(x: Vector, n: int, y: Vector, length: int, s: Vector, k: int, i0
         _block_linear(x, n, length, y, s, k, i0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def wma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -123,7 +123,7 @@ def wma_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def linreg_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -144,7 +144,7 @@ def linreg_kernel(
         store(F, outs[0], start, n, y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def hma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:
@@ -176,7 +176,7 @@ def _hma_bars(p: Params) -> int:
     return int(p[0]) + math.isqrt(int(p[0])) - 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def alma_kernel(
     p: Vector, s: Vector, F: Block, ins: Rows, outs: Rows, lo: int, hi: int, i0: int
 ) -> None:

@@ -123,27 +123,67 @@ def _extend(w: Vector, last: int, have: int, part: int, a: Vector, m: Vector) ->
 
 
 @njit(cache=True, error_model="numpy")
+def _fours(w: Vector, begin: int, a: Vector) -> None:
+    """:func:`_pairs` and :func:`_double` of them in one pass."""
+    size = len(w)
+    newest, second, out = w[begin:size], w[begin - 1 : size - 1], a[begin:size]
+    third, oldest = w[begin - 2 : size - 2], w[begin - 3 : size - 3]
+    for i in range(size - begin):
+        before = (oldest[i] - third[i]) + 2.0 * (third[i] - newest[i])
+        out[i] = (second[i] - newest[i]) + before
+
+
+@njit(cache=True, error_model="numpy")
+def _finish(w: Vector, last: int, have: int, part: int, a: Vector, share: float, m: Vector) -> None:
+    """:func:`_double` the sums of ``part`` bars, :func:`_extend` by what that gives, and make means
+    of the sums, in one pass."""
+    n = len(m)
+    newest, middle = w[last : last + n], w[last - have : last - have + n]
+    oldest = w[last - have - part : last - have - part + n]
+    newer, older = a[last - have : last - have + n], a[last - have - part : last - have - part + n]
+    bars = float(part)
+    both = 2.0 * bars
+    if have == 0:
+        for i in range(n):
+            total = newer[i] + (older[i] + bars * (oldest[i] - newest[i]))
+            m[i] = newest[i] + total * share
+        return
+    for i in range(n):
+        total = newer[i] + (older[i] + bars * (oldest[i] - middle[i]))
+        total = m[i] + (total + both * (middle[i] - newest[i]))
+        m[i] = newest[i] + total * share
+
+
+@njit(cache=True, error_model="numpy")
 def _direct_mean(w: Vector, n: int, length: int, lead: int, m: Vector) -> None:
     """Sums of 2, 4, 8 ... bars, each of two of the half; the window is put together of those its
     length is made of, the newest smallest. All are of differences to the newest bar."""
     sums = np.empty((2, lead + n))
-    have, part, rest, row = length & 1, 2, length >> 1, 0
+    have, part, rest, row = length & 1, 4, length >> 2, 0
+    share = 1.0 / length
     if have == 1:
         for i in range(n):
             m[i] = 0.0
+    if length & 2:
+        _pairs(w, _begin(lead, length, 2), sums[1])
+        _extend(w, lead, have, 2, sums[1], m[:n])
+        have += 2
     if rest > 0:
-        _pairs(w, _begin(lead, length, 2), sums[0])
-    while rest > 0:
+        _fours(w, _begin(lead, length, 4), sums[0])
+    while rest > 1:
         if rest & 1:
             _extend(w, lead, have, part, sums[row], m[:n])
             have += part
         rest >>= 1
-        if rest > 0:
-            _double(w, _begin(lead, length, 2 * part), part, sums[row], sums[1 - row])
-            row = 1 - row
-            part *= 2
+        if rest == 1:
+            _finish(w, lead, have, part, sums[row], share, m[:n])
+            return
+        _double(w, _begin(lead, length, 2 * part), part, sums[row], sums[1 - row])
+        row = 1 - row
+        part *= 2
+    if rest > 0:
+        _extend(w, lead, have, part, sums[row], m[:n])
     newest = w[lead : lead + n]
-    share = 1.0 / length
     for i in range(n):
         m[i] = newest[i] + m[i] * share
 
@@ -203,28 +243,91 @@ def _extend_moments(
 
 
 @njit(cache=True, error_model="numpy")
+def _fours_moments(w: Vector, begin: int, a: Vector, q: Vector) -> None:
+    """:func:`_pairs_moments` and :func:`_double_moments` of them in one pass."""
+    size = len(w)
+    newest, second = w[begin:size], w[begin - 1 : size - 1]
+    third, oldest = w[begin - 2 : size - 2], w[begin - 3 : size - 3]
+    out, squares = a[begin:size], q[begin:size]
+    for i in range(size - begin):
+        newer, older = second[i] - newest[i], oldest[i] - third[i]
+        before = older + 2.0 * (third[i] - newest[i])
+        gap = before - newer
+        out[i] = newer + before
+        squares[i] = (0.5 * newer * newer + 0.5 * older * older) + gap * gap * 0.25
+
+
+@njit(cache=True, error_model="numpy")
+def _finish_moments(
+    w: Vector,
+    last: int,
+    have: int,
+    part: int,
+    a: Vector,
+    q: Vector,
+    share: float,
+    m: Vector,
+    d: Vector,
+) -> None:
+    """:func:`_finish`, bit for bit, and the spreads likewise."""
+    n = len(m)
+    newest, middle = w[last : last + n], w[last - have : last - have + n]
+    oldest = w[last - have - part : last - have - part + n]
+    newer, older = a[last - have : last - have + n], a[last - have - part : last - have - part + n]
+    own, other = q[last - have : last - have + n], q[last - have - part : last - have - part + n]
+    bars = float(part)
+    half = 0.5 / part
+    if have == 0:
+        for i in range(n):
+            before = older[i] + bars * (oldest[i] - newest[i])
+            gap = before - newer[i]
+            d[i] = (own[i] + other[i]) + gap * gap * half
+            m[i] = newest[i] + (newer[i] + before) * share
+        return
+    both = 2.0 * bars
+    back = both / have
+    weight = have / (both * (have + both))
+    for i in range(n):
+        before = older[i] + bars * (oldest[i] - middle[i])
+        gap = before - newer[i]
+        spread = (own[i] + other[i]) + gap * gap * half
+        before = (newer[i] + before) + both * (middle[i] - newest[i])
+        gap = before - m[i] * back
+        d[i] += spread + gap * gap * weight
+        m[i] = newest[i] + (m[i] + before) * share
+
+
+@njit(cache=True, error_model="numpy")
 def _direct_moments(w: Vector, n: int, length: int, lead: int, m: Vector, d: Vector) -> None:
     """m = mean, bit for bit that of :func:`_direct_mean`; d = summed squared differences to it."""
     sums = np.empty((4, lead + n))
-    have, part, rest, row = length & 1, 2, length >> 1, 0
+    have, part, rest, row = length & 1, 4, length >> 2, 0
+    share = 1.0 / length
     if have == 1:
         for i in range(n):
             m[i] = 0.0
             d[i] = 0.0
+    if length & 2:
+        _pairs_moments(w, _begin(lead, length, 2), sums[1], sums[3])
+        _extend_moments(w, lead, have, 2, sums[1], sums[3], m[:n], d[:n])
+        have += 2
     if rest > 0:
-        _pairs_moments(w, _begin(lead, length, 2), sums[0], sums[2])
-    while rest > 0:
+        _fours_moments(w, _begin(lead, length, 4), sums[0], sums[2])
+    while rest > 1:
         if rest & 1:
             _extend_moments(w, lead, have, part, sums[row], sums[2 + row], m[:n], d[:n])
             have += part
         rest >>= 1
-        if rest > 0:
-            begin = _begin(lead, length, 2 * part)
-            _double_moments(w, begin, part, sums[row], sums[2 + row], sums[1 - row], sums[3 - row])
-            row = 1 - row
-            part *= 2
+        if rest == 1:
+            _finish_moments(w, lead, have, part, sums[row], sums[2 + row], share, m[:n], d[:n])
+            return
+        begin = _begin(lead, length, 2 * part)
+        _double_moments(w, begin, part, sums[row], sums[2 + row], sums[1 - row], sums[3 - row])
+        row = 1 - row
+        part *= 2
+    if rest > 0:
+        _extend_moments(w, lead, have, part, sums[row], sums[2 + row], m[:n], d[:n])
     newest = w[lead : lead + n]
-    share = 1.0 / length
     for i in range(n):
         m[i] = newest[i] + m[i] * share
 

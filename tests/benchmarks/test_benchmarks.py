@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import data
-from benchmarks.rows import Row, same_entries
+from benchmarks.rows import Row, five_indicators, same_entries
 from benchmarks.workers import WIDE, Worker
 from engine import load_play
 from engine.play.ast import Call
@@ -79,3 +79,14 @@ def test_the_halves_of_a_sweep_are_the_whole(tmp_path: Path):
 def test_entries_are_compared_one_by_one():
     assert same_entries({1, 2, 3}, {1, 2, 3}) == "trades 3 / 3, the same"
     assert same_entries({1, 2, 3}, {1, 4}) == "trades 3 / 2, 1 the same"
+
+
+def test_five_indicators_are_those_of_talib_and_measured_in_every_way(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The outputs are compared before anything is timed."""
+    monkeypatch.setattr(data, "YEAR_BARS", 4_000)
+    rows = list(five_indicators(1))
+    assert len(rows) == 4
+    assert all(row.value > 0 for row in rows)
+    assert [row.bound for row in rows] == [1.3, None, None, None]
