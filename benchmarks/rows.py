@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,14 +63,14 @@ def against_peers(rounds: int) -> Iterator[Row]:
         for worker in workers:
             worker.run()  # compiled and warm
         best = {worker.engine: float("inf") for worker in workers}
-        entries: dict[str, set[int]] = {}
+        entries: dict[str, list[int]] = {}
         for turn in range(rounds):
             for worker in workers[turn % 2 :] + workers[: turn % 2]:
                 if worker.engine == "backtesting.py" and turn >= 2:
                     continue
                 told = worker.run()
                 best[worker.engine] = min(best[worker.engine], told["seconds"])
-                entries[worker.engine] = set(told["entries"])
+                entries[worker.engine] = told["entries"]
         peaks = {worker.engine: worker.stop() for worker in workers}
         ours = best["lockstep"]
         for peer in PEERS:
@@ -83,10 +84,11 @@ def against_peers(rounds: int) -> Iterator[Row]:
                   more_is_better=False, note=f"{peaks['lockstep']:.0f} MB")  # fmt: skip
 
 
-def same_entries(ours: set[int], theirs: set[int]) -> str:
+def same_entries(ours: list[int], theirs: list[int]) -> str:
     """How many trades there are, and how many of them began at the same bar."""
-    same = "the same" if ours == theirs else f"{len(ours & theirs)} the same"
-    return f"trades {len(ours)} / {len(theirs)}, {same}"
+    common = (Counter(ours) & Counter(theirs)).total()
+    same = "the same" if common == len(ours) == len(theirs) else f"{common:,} the same"
+    return f"trades {len(ours):,} / {len(theirs):,}, {same}"
 
 
 def growth(rounds: int) -> Iterator[Row]:
@@ -99,7 +101,7 @@ def growth(rounds: int) -> Iterator[Row]:
         workers = [
             Worker.start(e, file, *CASES["W1"]) for e in ("lockstep", "vectorbt with equity")
         ]
-        ours, theirs = (set(worker.run()["entries"]) for worker in workers)
+        ours, theirs = (worker.run()["entries"] for worker in workers)
         per_bar[count] = min(workers[0].run()["seconds"] for _ in range(rounds)) / count
         workers[1].run()
         peaks = {worker.engine: worker.stop() for worker in workers}
@@ -146,8 +148,7 @@ def sweeps(rounds: int) -> Iterator[Row]:
         best["one"] = min(best["one"], alone.run()["seconds"])
         best["peer"] = min(best["peer"], peer.run()["seconds"])
     peaks = [worker.stop() for worker in (first, second, alone, peer)]
-    same = "the same" if entries[2] == entries[3] else "not the same"
-    count = f"{len(PAIRS)} pairs, trades {len(entries[2])} / {len(entries[3])}, {same}"
+    count = f"{len(PAIRS)} pairs, {same_entries(entries[2], entries[3])}"
     yield Row("sweep, two workers: times faster than vectorbt", best["peer"] / best["two"], "x", 90,
               20, note=count)  # fmt: skip
     yield Row("sweep, one worker: times faster than vectorbt", best["peer"] / best["one"], "x",
