@@ -245,6 +245,7 @@ def test_every_function_means_what_the_oracle_says(condition: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3600)
 @given(conditions())
 @settings(deadline=None, max_examples=3000)
 def test_every_function_means_what_the_oracle_says_in_full(condition: str) -> None:
