@@ -1,4 +1,5 @@
-"""Design: equal inputs give equal results, whatever computes them and however bars are cut.
+"""Design: equal inputs give equal results, whatever computes them and however bars are cut, today
+and as they were pinned (artifacts: a golden set of runs).
 
 Whole runs of the example plays, by their result hash, which covers every table and metric: without
 the compiler; compiled for the plainest processor, with numpy's and the C library's choices by
@@ -25,6 +26,15 @@ FEW_DAYS = 4
 #: More than any list has.
 WHOLE = 10_000
 UNCUT = 1 << 20
+
+GOLDEN_HASHES = ROOT / "tests" / "golden" / "result_hashes.txt"
+
+
+def golden_hashes() -> dict[str, str]:
+    """Play -> its pinned hash."""
+    lines = GOLDEN_HASHES.read_text("utf-8").splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))
+
 
 PLAINEST = {
     "NUMBA_CPU_NAME": "generic",
@@ -58,6 +68,10 @@ def in_a_process(
     return first, dict(line.split() for line in lines)
 
 
+def test_golden_runs_give_the_results_they_gave() -> None:
+    assert result_hashes(ALL, WHOLE, UNCUT) == golden_hashes()
+
+
 def test_the_few_plays_trade_in_their_days() -> None:
     assert all(len(result(play, FEW_DAYS, UNCUT).trades) > 0 for play in FEW)
 
@@ -88,4 +102,4 @@ def test_same_results_on_the_plainest_processor(tmp_path: Path) -> None:
     """Every kernel compiled anew for a processor without vector extensions beyond SSE2."""
     first, found = in_a_process(PLAINEST, tmp_path, ALL, WHOLE, 4_096)
     assert first == "compiled for generic, numpy with none"
-    assert found == result_hashes(ALL, WHOLE, UNCUT)
+    assert found == golden_hashes()
