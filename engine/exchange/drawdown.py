@@ -6,9 +6,31 @@ from engine.cells import Cells
 from engine.exchange.book import cancel_entries, cancel_exits
 from engine.exchange.codes import Cause, Reason, Status
 from engine.exchange.exits import request_exit
-from engine.exchange.layout import Slot, State
+from engine.exchange.layout import Param, Slot, State
 from engine.exchange.margin import E8
-from engine.kernel import kernel
+from engine.exchange.rounding import mul_div_ceil
+from engine.kernel import Int32, kernel
+
+
+@kernel
+def until_drawdown(S: Cells, P: Cells, mark: Int32, at: int, end: int) -> int:
+    """Where a stretch of ``[at, end)`` must end: with the first bar after which equity, marked at
+    its close, has fallen from its peak by the limit."""
+    limit = P[Param.MAX_DRAWDOWN_E8]
+    if limit == 0 or S[State.SIDE] == 0:
+        return end
+    per_unit = S[State.SIDE] * S[State.LOTS] * P[Param.VALUE_E8]
+    fixed = S[State.WALLET_E8] - S[State.SIDE] * S[State.COST_E8]
+    peak = S[State.PEAK_E8]
+    fall = mul_div_ceil(peak, limit, E8)
+    for i in range(at, end):
+        equity = fixed + per_unit * mark[i]
+        if equity > peak:
+            peak = equity
+            fall = mul_div_ceil(peak, limit, E8)
+        elif peak - equity >= fall:
+            return i + 1
+    return end
 
 
 @kernel

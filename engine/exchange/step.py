@@ -20,7 +20,7 @@ from engine.cells import Cells
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
 from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, EventKind, Reason, Status
-from engine.exchange.drawdown import drawdown_passed
+from engine.exchange.drawdown import drawdown_passed, until_drawdown
 from engine.exchange.events import note
 from engine.exchange.exits import request_exit
 from engine.exchange.guards import after_bar, entry_allowed, guarded
@@ -401,6 +401,7 @@ def step_block(
                     tight = side != 0 and tightens(S, P)
                     if tight:
                         end = _until_tighter(S, P, high, low, base_index, at, end, j)
+                    end = until_drawdown(S, P, mark, at, end)
                     end = _first_touch(
                         S, high, low, mark_high, mark_low, index_high, index_low, at, end
                     )

@@ -35,7 +35,7 @@ def processor() -> str:
     return f"compiled for {compiled}, numpy with {' '.join(dispatched_features()) or 'none'}"
 
 
-def result(play: str, days: int, block_bars: int) -> Result:
+def result(play: str, days: int, block_bars: int, *, events: bool = False) -> Result:
     """A run of ``play`` over the first ``days`` of its golden market, at most all of it."""
     market, equity, _ = read_trades(GOLDEN / f"{play}.txt")
     days = min(days, market.days)
@@ -52,7 +52,8 @@ def result(play: str, days: int, block_bars: int) -> Result:
         funding_rate_e8=made.funding_rate_e8,
     )
     loaded = load_play(PLAYS / f"{play}.yml")
-    return run_backtest(loaded, dataset, RunConfig(equity=equity), block_bars=block_bars)
+    config = RunConfig(equity=equity)
+    return run_backtest(loaded, dataset, config, block_bars=block_bars, events=events)
 
 
 def result_hashes(plays: Iterable[str], days: int, block_bars: int) -> dict[str, str]:

@@ -72,6 +72,12 @@ def test_golden_runs_give_the_results_they_gave() -> None:
     assert result_hashes(ALL, WHOLE, UNCUT) == golden_hashes()
 
 
+@pytest.mark.parametrize("play", ALL)
+def test_writing_the_event_stream_changes_nothing(play: str) -> None:
+    """Its rows fill the exchange's output many times a run, at other bars than without it."""
+    assert result(play, WHOLE, 1_777, events=True).result_hash == golden_hashes()[play]
+
+
 def test_the_few_plays_trade_in_their_days() -> None:
     assert all(len(result(play, FEW_DAYS, UNCUT).trades) > 0 for play in FEW)
 

@@ -93,6 +93,14 @@ risk:
 """,
 }
 
+PLAYS["drawdown"] = """
+risk:
+  size: { margin: 90% }
+  leverage: 10
+  stop: none
+  max_drawdown: 4%
+"""
+
 PLAYS["reads the position"] = """
   exit_long:
     - id: given_up
@@ -172,6 +180,21 @@ def test_results_do_not_depend_on_how_bars_are_cut(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAYS)
 @pytest.mark.parametrize("config", [{}, {"path": "ohlc", "fill": "touch"}, {"latency_ms": 90_000}])
+def test_a_trade_sees_no_price_after_its_end(name: str, config: dict[str, object]) -> None:
+    """Worst and best price, counted again over the bars a trade was held; the bars of entry and
+    exit may have been held in part."""
+    bars = market(6_000, seed=11)
+    for trade in run(PLAYS[name], bars, **config).trades.to_pylist():
+        first, last = np.searchsorted(bars.open_ms, [trade["entry_ms"], trade["exit_ms"]])
+        low, high = bars.low[first : last + 1].min(), bars.high[first : last + 1].max()
+        side, entry = (1 if trade["side"] == "long" else -1), trade["entry_price"]
+        worst, best = (low, high) if side > 0 else (high, low)
+        assert 0 <= trade["mae_pct"] <= max(0.0, 100 * side * (entry - worst) / entry) + 1e-9
+        assert 0 <= trade["mfe_pct"] <= max(0.0, 100 * side * (best - entry) / entry) + 1e-9
+
+
+@pytest.mark.parametrize("name", PLAYS)
+@pytest.mark.parametrize("config", [{}, {"path": "ohlc", "fill": "touch"}, {"latency_ms": 90_000}])
 def test_trades_and_ledger_add_up(name: str, config: dict[str, object]) -> None:
     result = run(PLAYS[name], market(6_000, seed=11), **config)
     trades, equity = result.trades.to_pydict(), result.equity.to_pydict()
@@ -194,6 +217,7 @@ def test_the_cases_meet_what_they_are_named_after() -> None:
     assert reasons["ladder"] >= {"stop", "target"}
     assert "liquidation" in reasons["liquidations"]
     assert "max_bars" in reasons["limits"]
+    assert "drawdown" in reasons["drawdown"]
     states = {
         name: set(run(PLAYS[name], bars).orders.to_pydict()["state"])
         for name in ("limit entry", "stop entry, replaced")
