@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from engine.errors import LockstepError
 from tests.engine.exchange.driving import Driven
@@ -36,10 +37,23 @@ def difference(scenario: Scenario, expected: Sequence[Event] | None = None) -> s
     ``expected`` is what the oracle tells, where that is known."""
     expected = run(scenario) if expected is None else expected
     try:
-        actual = Driven(scenario).run()
+        driven = Driven(scenario)
+        actual = driven.run()
+        quiet = Driven(scenario, events=False)
+        quiet.advance()
     except _RAISED as error:
         return f"Error: {type(error).__name__}: {error}"
-    return first_difference(expected, actual)
+    return first_difference(expected, actual) or _unlike(driven, quiet)
+
+
+def _unlike(told: Driven, quiet: Driven) -> str:
+    """What an exchange that writes no events makes otherwise, empty if nothing."""
+    ours, theirs = quiet.outcome(), told.outcome()
+    for name, rows in ours.items():
+        for at, (row, other) in enumerate(zip_longest(rows, theirs[name])):
+            if row != other:
+                return f"Without events, {name} {at}: {row}\nWith them: {other}"
+    return ""
 
 
 def first_found(first: int, count: int) -> Found | None:

@@ -128,9 +128,10 @@ def decimal(value: Fraction) -> Decimal:
 
 
 class Driven:
-    """One scenario on the compiled exchange; ``blocks`` cuts the bars between decisions."""
+    """One scenario on the compiled exchange; ``block`` cuts the bars between decisions. Without
+    its ``events`` the exchange passes over stretches of bars at once, as in a backtest."""
 
-    def __init__(self, scenario: sc.Scenario, block: int = 1 << 30) -> None:
+    def __init__(self, scenario: sc.Scenario, block: int = 1 << 30, *, events: bool = True) -> None:
         self.scenario, self.block = scenario, block
         self.ids: dict[int, int] = {}
         self._names: dict[int, str] = {}
@@ -162,7 +163,7 @@ class Driven:
             _rows=_ROWS,
         )
         self.exchange.open_account(whole(Fraction(scenario.config.equity)), scenario.start_ms)
-        self.exchange.state[State.EVENTS] = 1
+        self.exchange.state[State.EVENTS] = events
 
     # -- inputs -------------------------------------------------------------------------------
 
@@ -360,6 +361,12 @@ class Driven:
     # -- the run ------------------------------------------------------------------------------
 
     def run(self) -> list[Any]:
+        """The events of the whole scenario."""
+        self.advance()
+        return self._events()
+
+    def advance(self) -> None:
+        """Run the scenario to its end."""
         scenario = self.scenario
         n, number = len(scenario.bars), 0
         entries: list[int] = []
@@ -372,7 +379,18 @@ class Driven:
             if end - 1 in by_bar and end < n and self.exchange.status is Status.COMPLETED:
                 number = self._decide(by_bar[end - 1], entries, number)
         self.exchange.finish(scenario.open_ms(n), close=scenario.config.end == "close")
-        return self._events()
+
+    def outcome(self) -> dict[str, list[Any]]:
+        """All rows but events, and the state but what counts rows."""
+        state = self.exchange.state.copy()
+        state[State.EVENTS] = 0
+        found = {
+            table.name.lower(): self.exchange.rows(table).tolist()
+            for table in Table
+            if table is not Table.EVENTS
+        }
+        state[State.ROWS : State.ROWS + len(Table)] = 0
+        return {**found, "state": state.tolist()}
 
     def _step(self, first: int, last: int) -> None:
         whole = self.clock_block
