@@ -17,7 +17,7 @@ from engine.exchange.prices import PriceColumns
 from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
 from engine.exchange.terms import Terms
 from engine.exchange.times import BarTimes
-from engine.features.evaluation import PositionRules
+from engine.features.blocks import PositionRules
 from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]

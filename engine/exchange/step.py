@@ -349,7 +349,7 @@ def step_block(
     from ``first``), ``truth`` uint8[4, m],
     ``alternative`` int16[4, m], ``measures`` float64[Measure.COUNT, m] with ``scales``
     float64[2, Measure.COUNT]. ``code F T lo fields rule_rows rule_ends judged``: the rules that
-    read the position (see ``engine.features.PositionRules``).
+    read the position (see ``engine.features.blocks.PositionRules``).
     Clock close ``j`` is point ``point + j`` of the equity curve. ``bar_ms``: how long every bar of
     the block is, 0 where their times must be looked up.
 

@@ -7,8 +7,9 @@ the open position; ``aggregate.py`` and ``tracks.py`` hold the columns of each t
 indicators, the play's model and time, nothing of the exchange.
 """
 
+from engine.features.blocks import ClockBlock
 from engine.features.compiler import compile_features
-from engine.features.evaluation import CAPACITY, ClockBlock, Features
+from engine.features.evaluation import CAPACITY, Features
 from engine.features.plan import FeaturePlan, WarmupPlan
 
 __all__ = ["CAPACITY", "ClockBlock", "FeaturePlan", "Features", "WarmupPlan", "compile_features"]

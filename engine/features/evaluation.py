@@ -12,7 +12,7 @@ Numbered invariant: any split of the bars into blocks gives the same bits, in ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from engine.bars import Bars
 from engine.errors import ConfigError
 from engine.features.aggregate import COLUMNS, STATE_CELLS, aggregate, aggregate_total
+from engine.features.blocks import POSITION_FIELDS, ClockBlock, PositionRules, Scratch
 from engine.features.late import BEGIN, BEGIN_TRUTH, MEMORY, evaluate_late
 from engine.features.memory import (
     NUMBER_WINDOWS,
@@ -34,7 +35,6 @@ from engine.features.plan import FeaturePlan, Node
 from engine.features.program import (
     CODE_WIDTH,
     THREE_OPERANDS,
-    Truths,
     evaluate,
     hold,
     pulse,
@@ -42,7 +42,6 @@ from engine.features.program import (
 )
 from engine.features.tracks import Track
 from engine.indicators.registry import spec_of
-from engine.measures import Measure
 from engine.structures.registry import STRUCTURES
 from engine.timeframe import DAY_MS, HOUR_MS, Timeframe, bar_index
 
@@ -54,51 +53,6 @@ _CALENDAR = ("open_ms", "hour", "weekday")
 
 #: Base bars taken at a time; results do not depend on it.
 CAPACITY = 8192
-
-
-#: Fields of the open position, in the order the exchange writes them.
-POSITION_FIELDS = ("bars", "side", "entry_price", "pnl_pct", "r")
-
-
-@dataclass(frozen=True, slots=True)
-class PositionRules:
-    """Exit rules that read the position: evaluated clock close by clock close, where it is known.
-
-    ``code`` int64[k, CODE_WIDTH] is the program (:mod:`engine.features.late`) over ``F`` and ``T``,
-    whose column ``lo`` is the block's first clock close; ``fields`` int64[5] the rows of ``F`` that
-    take the position's ``bars side entry_price pnl_pct r`` (-1: not read; a side counts as long 0,
-    short 1); ``rows`` and ``ends`` where the rules' alternatives stand (see :func:`rule_columns`);
-    ``kinds`` int64[2] whether the exit rules of long and short need it.
-    """
-
-    code: Int64
-    F: Float64
-    T: Truths
-    lo: int
-    fields: Int64
-    rows: Int64
-    ends: Int64
-    kinds: Int64
-
-
-@dataclass(frozen=True, slots=True)
-class ClockBlock:
-    """What the rules say at a block's ``m`` clock closes; views into columns that the next block
-    overwrites.
-
-    ``close_ms`` int64[m]; ``base_index`` int64[m], the base bar of the block that closed each;
-    ``truth`` uint8[4, m] and ``alternative`` int16[4, m] by rule kind: its truth, and the first
-    alternative that is true (-1: none); ``measures`` float64[Measure.COUNT, m]: prices and
-    distances in USDT, NaN where missing, truth values as numbers. ``position``: what is left to
-    evaluate where the position is known; until then its rules count as false.
-    """
-
-    close_ms: Int64
-    base_index: Int64
-    truth: npt.NDArray[np.uint8]
-    alternative: npt.NDArray[np.int16]
-    measures: Float64
-    position: PositionRules
 
 
 class Features:
@@ -132,9 +86,7 @@ class Features:
         self._fill_constants()
         self._steps = [self._step(group) for group in _groups(plan)]
         self._every_bar = np.arange(capacity, dtype=np.int64)
-        self._truth = np.zeros((4, capacity), np.uint8)
-        self._alternative = np.full((4, capacity), -1, np.int16)
-        self._measures = np.full((Measure.COUNT, capacity), np.nan)
+        self._scratch = Scratch()
         self._read_rules()
 
     def _read_rules(self) -> None:
@@ -259,29 +211,31 @@ class Features:
     def _clock_block(self, closed_by: Int64) -> ClockBlock:
         track, m = self._clock, len(closed_by)
         lo, hi = track.lo, track.hi
-        truth, alternative = self._truth[:, :m], self._alternative[:, :m]
+        made = self._scratch.of(m)
         for node, row in self._late:
             if node.truth:
                 track.T[row, lo:hi] = 0
             else:
                 track.F[row, lo:hi] = np.nan
-        rule_columns(track.T, self._rule_rows, self._rule_ends, lo, hi, truth, alternative)
+        rule_columns(
+            track.T, self._rule_rows, self._rule_ends, lo, hi, made.truth, made.alternative
+        )
+        self._measure(made.measures)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
-            truth=truth,
-            alternative=alternative,
-            measures=self._measured(m),
+            truth=made.truth,
+            alternative=made.alternative,
+            measures=made.measures,
             position=replace(self._position, lo=lo),
         )
 
-    def _measured(self, m: int) -> Float64:
+    def _measure(self, out: Float64) -> None:
         lo, hi = self._clock.lo, self._clock.hi
         for measure, node in self.plan.measures.items():
             truth = self.plan.nodes[node].truth
             column = self._clock.T if truth else self._clock.F
-            self._measures[measure, :m] = column[self._rows[node], lo:hi]
-        return self._measures[:, :m]
+            out[measure] = column[self._rows[node], lo:hi]
 
     # -- compiling ----------------------------------------------------------------------------
 

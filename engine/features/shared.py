@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from engine.bars import Bars
 from engine.errors import ConfigError
-from engine.features.evaluation import CAPACITY, ClockBlock, Features
+from engine.features.blocks import ClockBlock, Scratch
+from engine.features.evaluation import CAPACITY, Features
 from engine.features.plan import FeaturePlan, Node
 
 Int64 = npt.NDArray[np.int64]
@@ -65,11 +66,9 @@ class _View(Features):
         self.plan, self.capacity = plan, whole.capacity
         self._rows = [whole._rows[node] for node in place]
         self._tracks, self._clock = whole._tracks, whole._clock
-        # Scratch of one block, which each view overwrites.
-        self._truth, self._alternative = whole._truth, whole._alternative
-        self._measures = whole._measures
-        if plan.measures.keys() != whole.plan.measures.keys():
-            self._measures = np.full(whole._measures.shape, np.nan)
+        # Each view overwrites it; of other measures it would leave what another wrote.
+        same = plan.measures.keys() == whole.plan.measures.keys()
+        self._scratch = whole._scratch if same else Scratch()
         self._read_rules()
 
 

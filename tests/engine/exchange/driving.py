@@ -48,7 +48,7 @@ from engine.exchange.requests import size_entry
 from engine.exchange.simulator import NO_VOLUME, SEGMENT_ROWS, SimulatedExchange, new_state
 from engine.exchange.terms import SOURCES, Terms, assemble, run_values, term_offset
 from engine.exchange.times import BarTimes
-from engine.features.evaluation import ClockBlock, PositionRules
+from engine.features.blocks import ClockBlock, PositionRules
 from engine.measures import Measure
 from tests.oracle import events as ev
 from tests.oracle import scenario as sc
