@@ -381,15 +381,20 @@ class Driven:
         self.exchange.finish(scenario.open_ms(n), close=scenario.config.end == "close")
 
     def outcome(self) -> dict[str, list[Any]]:
-        """All rows but events, and the state but what counts rows."""
+        """All rows but events, the equity curve written out (how it is cut into runs is no part of
+        the result), and the state but what counts rows."""
+        curve = self.exchange.curve().columns((1, 1))
         state = self.exchange.state.copy()
         state[State.EVENTS] = 0
         found = {
             table.name.lower(): self.exchange.rows(table).tolist()
             for table in Table
-            if table is not Table.EVENTS
+            if table not in (Table.EVENTS, Table.MARKS)
         }
         state[State.ROWS : State.ROWS + len(Table)] = 0
+        found |= {
+            name: getattr(curve, name).tolist() for name in ("ts_ms", "equity_e8", "drawdown_pct")
+        }
         return {**found, "state": state.tolist()}
 
     def _step(self, first: int, last: int) -> None:
