@@ -17,7 +17,7 @@ def register(parent: typer.Typer) -> None:
         """Compile the engine's kernels once for this machine; later commands load them."""
         began = time.monotonic()
         with shell.progress() as progress:
-            progress.step("compiling the engine's kernels (up to a minute, once)")
+            progress.step("compiling the engine's kernels (a minute or two, once)")
             from flows.warm import warm as compile_kernels
 
             names = compile_kernels()
