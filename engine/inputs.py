@@ -16,7 +16,7 @@ from engine.exchange.instrument import MAX_LOTS, Instrument, Scale
 from engine.exchange.layout import State
 from engine.exchange.prices import PriceColumns, price_columns
 from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_segment
-from engine.exchange.terms import E8, terms_of
+from engine.exchange.terms import E8, Terms, terms_of
 from engine.exchange.times import BarTimes
 from engine.features import FeaturePlan, compile_features
 from engine.gaps import pieces, settled
@@ -100,12 +100,18 @@ class Inputs:
         )
 
     def exchange(
-        self, play: Play, *, events: bool = False, segment: Int64 | None = None
+        self,
+        play: Play,
+        *,
+        events: bool = False,
+        segment: Int64 | None = None,
+        terms: Terms | None = None,
     ) -> SimulatedExchange:
         """An account of ``play`` at the beginning of the window; ``events``: it writes the event
-        stream too; ``segment``: where it writes, shared by accounts that are drained in turn."""
+        stream too; ``segment``: where it writes, shared by accounts that are drained in turn;
+        ``terms`` of the play, where they are known."""
         exchange = SimulatedExchange(
-            terms=terms_of(play, self.config, self.instrument, self.scale),
+            terms=terms or terms_of(play, self.config, self.instrument, self.scale),
             prices=self.prices,
             times=self.times,
             funding_ms=self.funding_ms,

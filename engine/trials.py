@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine import tables
-from engine.backtest import BLOCK_BARS, Result, run_backtest
+from engine.backtest import Result, run_backtest
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import ConfigError
@@ -123,16 +123,16 @@ def sweep(
     config: RunConfig,
     params: Sequence[Mapping[str, ParamValue]],
     *,
-    block_bars: int = BLOCK_BARS,
+    block_bars: int | None = None,
     group: int = GROUP,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trial]:
     """Run ``play`` with each of ``params``, in their order, over ``dataset`` as ``config`` says.
 
     ``params`` name declared parameters, as for :func:`load_play`. ``block_bars`` fill bars are
-    computed at a time, ``group`` sets share their features; results depend on neither.
-    ``progress(done, total)`` counts fill bars times sets. Raises as :func:`run_backtest` and
-    :func:`load_play` do.
+    computed at a time, as many as fit the memory set aside for features if not said; ``group`` sets
+    share their features; results depend on neither. ``progress(done, total)`` counts fill bars
+    times sets. Raises as :func:`run_backtest` and :func:`load_play` do.
 
     >>> trials = sweep(play, dataset, config, [{"fast": f, "slow": 100} for f in (10, 20, 30)])
     >>> best = max(trials, key=lambda trial: trial.net_e8)
@@ -146,7 +146,9 @@ def sweep(
     bars = len(inputs.dataset.bars) - inputs.begin
     for at in range(0, len(plays), group):
         segment = new_segment()
-        accounts = [_Account.of(p, inputs, segment) for p in plays[at : at + group]]
+        accounts: list[_Account] = []
+        for varied in plays[at : at + group]:
+            accounts.append(_Account.of(varied, inputs, segment, accounts))
         for done in _advance(accounts, inputs, block_bars):
             if progress is not None:
                 progress(at * bars + len(accounts) * done, len(plays) * bars)
@@ -163,8 +165,12 @@ class _Account:
     exchange: SimulatedExchange
 
     @classmethod
-    def of(cls, play: Play, inputs: Inputs, segment: Int64) -> _Account:
-        return cls(play, inputs.exchange(play, segment=segment))
+    def of(cls, play: Play, inputs: Inputs, segment: Int64, before: Sequence[_Account]) -> _Account:
+        """An account; one before it that trades by the same terms lends them."""
+        terms = None
+        if before and _traded(before[-1].play) == _traded(play):
+            terms = before[-1].exchange.terms
+        return cls(play, inputs.exchange(play, segment=segment, terms=terms))
 
     def trial(self, params: Mapping[str, ParamValue], inputs: Inputs) -> Trial:
         dataset, exchange = inputs.dataset, self.exchange
@@ -180,15 +186,21 @@ class _Account:
         )
 
 
-def _advance(accounts: list[_Account], inputs: Inputs, block_bars: int) -> Iterator[int]:
+def _traded(play: Play) -> tuple[Any, ...]:
+    """What the terms of a play's trading are made of (see ``engine.exchange.terms.terms_of``)."""
+    exits = [[rule.close_pct for rule in play.rule(kind)] for kind in ("exit_long", "exit_short")]
+    return play.risk, play.entry, play.limits, exits
+
+
+def _advance(accounts: list[_Account], inputs: Inputs, block_bars: int | None) -> Iterator[int]:
     """Step all accounts over the window; yields the fill bars done after each block."""
     plans = [inputs.plan(account.play) for account in accounts]
     features = SharedFeatures(plans, block_bars)
     fed = inputs.dataset.fed_bars(frozenset().union(*(plan.columns for plan in plans)))
     begin, end = inputs.begin, len(fed)
-    for lo, hi in inputs.blocks(0, begin, block_bars):
+    for lo, hi in inputs.blocks(0, begin, features.capacity):
         features.advance(fed, lo, hi)
-    for lo, hi in inputs.blocks(begin, end, block_bars):
+    for lo, hi in inputs.blocks(begin, end, features.capacity):
         features.advance(fed, lo, hi)
         for which, account in enumerate(accounts):
             if account.exchange.stop_ms is None:

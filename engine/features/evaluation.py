@@ -63,7 +63,7 @@ class Features:
 
     def __init__(self, plan: FeaturePlan, capacity: int = CAPACITY) -> None:
         self.plan, self.capacity = plan, capacity
-        self._rows, sizes = _place_rows(plan)
+        self._rows, sizes = place_rows(plan)
         self._tracks = {
             timeframe: Track(
                 timeframe, *sizes[timeframe], history=plan.history[timeframe], capacity=capacity
@@ -431,7 +431,7 @@ def _canonical(column: npt.NDArray[Any]) -> bytes:
     return column.tobytes()
 
 
-def _place_rows(plan: FeaturePlan) -> tuple[list[int], dict[Timeframe, tuple[int, int]]]:
+def place_rows(plan: FeaturePlan) -> tuple[list[int], dict[Timeframe, tuple[int, int]]]:
     """The row of each node in its timeframe's columns, and ``[numbers, truths]`` per timeframe."""
     sizes = {timeframe: [0, 0] for timeframe in plan.timeframes}
     rows: list[int] = []

@@ -17,10 +17,15 @@ import numpy.typing as npt
 from engine.bars import Bars
 from engine.errors import ConfigError
 from engine.features.blocks import ClockBlock, Scratch
-from engine.features.evaluation import CAPACITY, Features
+from engine.features.evaluation import CAPACITY, Features, place_rows
 from engine.features.plan import FeaturePlan, Node
 
 Int64 = npt.NDArray[np.int64]
+
+#: Memory set aside for the columns of a block, and the most bars of one: what a block costs beside
+#: its bars, it costs for every play.
+COLUMNS_BYTES = 64 << 20
+MOST_BARS = 65_536
 
 
 def merge(plans: Sequence[FeaturePlan]) -> tuple[FeaturePlan, list[list[int]]]:
@@ -59,6 +64,13 @@ def merge(plans: Sequence[FeaturePlan]) -> tuple[FeaturePlan, list[list[int]]]:
     return merged, places
 
 
+def _fitting(plan: FeaturePlan) -> int:
+    """Bars of a block whose columns take no more than what is set aside for them."""
+    _, sizes = place_rows(plan)
+    cells = sum(8 * numbers + truths for numbers, truths in sizes.values())
+    return min(max(COLUMNS_BYTES // cells, CAPACITY), MOST_BARS)
+
+
 class _View(Features):
     """One play's reading of columns that another :class:`Features` computes."""
 
@@ -73,11 +85,13 @@ class _View(Features):
 
 
 class SharedFeatures:
-    """The features of ``plans``, advancing together; ``capacity`` as for :class:`Features`."""
+    """The features of ``plans``, advancing together; ``capacity`` as for :class:`Features`, if not
+    said as many bars as fit the memory set aside for columns."""
 
-    def __init__(self, plans: Sequence[FeaturePlan], capacity: int = CAPACITY) -> None:
+    def __init__(self, plans: Sequence[FeaturePlan], capacity: int | None = None) -> None:
         merged, places = merge(plans)
-        self._whole = Features(merged, capacity)
+        self.capacity = _fitting(merged) if capacity is None else capacity
+        self._whole = Features(merged, self.capacity)
         self._closed_by = np.empty(0, np.int64)
         self._views = [
             _View(self._whole, plan, place) for plan, place in zip(plans, places, strict=True)

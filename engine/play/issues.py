@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from engine.errors import IndicatorSourceError, PlayError
 
@@ -105,12 +106,16 @@ class Issues:
         self._errors: dict[PlayIssue, None] = {}
         self._warnings: dict[PlayIssue, None] = {}
         self._refused_values: set[Mark] = set()
+        #: Expressions read without an issue: the node (kept, so that its id stays its own) and its
+        #: syntax, by the node's id and path.
+        self.read: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def copy(self) -> Issues:
-        """The same problems, to which others can be added apart."""
+        """The same problems, to which others can be added apart; what was read is shared."""
         other = Issues()
         other._errors, other._warnings = dict(self._errors), dict(self._warnings)
         other._refused_values = set(self._refused_values)
+        other.read = self.read
         return other
 
     def error(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:

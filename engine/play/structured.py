@@ -40,8 +40,16 @@ FORMS = ("all", "any", "not", "setup", "lhs", *WINDOWS, *_ARITHMETIC)
 
 
 def parse_condition(node: Node, path: str, issues: Issues) -> Syntax | None:
-    """The syntax of an expression in either notation; None when an issue was recorded."""
-    return _Structured(issues).node(node, path, 1)
+    """The syntax of an expression in either notation; None when an issue was recorded. What one
+    file says at one place is read once, however often the file is."""
+    syntax: Syntax | None
+    _, syntax = issues.read.get((id(node), path), (None, None))
+    if syntax is not None:
+        return syntax
+    syntax = _Structured(issues).node(node, path, 1)
+    if syntax is not None:
+        issues.read[id(node), path] = node, syntax
+    return syntax
 
 
 @dataclass(frozen=True, slots=True)
