@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
 
 from engine.play.ast import Literal, Type
 from engine.play.issues import Code, nearest
@@ -51,6 +52,7 @@ def looks_like_quantity(text: str) -> bool:
     return bool(re.match(r"[+-]?\.?\d", text, re.A))
 
 
+@lru_cache(maxsize=4096)
 def parse_quantity(text: str) -> Quantity | QuantityProblem:
     """The quantity written as ``text`` (optionally signed), or what is wrong with it."""
     shape = _SHAPE.fullmatch(text.strip())
