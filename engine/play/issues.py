@@ -106,9 +106,8 @@ class Issues:
         self._errors: dict[PlayIssue, None] = {}
         self._warnings: dict[PlayIssue, None] = {}
         self._refused_values: set[Mark] = set()
-        #: Expressions read without an issue: the node (kept, so that its id stays its own) and its
-        #: syntax, by the node's id and path.
-        self.read: dict[tuple[int, str], tuple[Any, Any]] = {}
+        #: Expressions read without an issue, by path: the node and its syntax.
+        self.read: dict[str, tuple[Any, Any]] = {}
 
     def copy(self) -> Issues:
         """The same problems, to which others can be added apart; what was read is shared."""

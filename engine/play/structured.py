@@ -43,12 +43,12 @@ def parse_condition(node: Node, path: str, issues: Issues) -> Syntax | None:
     """The syntax of an expression in either notation; None when an issue was recorded. What one
     file says at one place is read once, however often the file is."""
     syntax: Syntax | None
-    _, syntax = issues.read.get((id(node), path), (None, None))
-    if syntax is not None:
+    before, syntax = issues.read.get(path, (None, None))
+    if before is node:
         return syntax
     syntax = _Structured(issues).node(node, path, 1)
     if syntax is not None:
-        issues.read[id(node), path] = node, syntax
+        issues.read[path] = node, syntax
     return syntax
 
 
