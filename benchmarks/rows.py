@@ -267,6 +267,22 @@ lockstep(data.bars(20_000), 2, 4)()
 """
 
 
+def loading(rounds: int) -> Iterator[Row]:
+    """Reading, checking and hashing the largest example play in a process that has read one."""
+    from engine import load_play
+    from engine.play import check_play
+
+    file, best = _largest_play(), float("inf")
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        problems, play_hash = check_play(file), load_play(file).play_hash
+        best = min(best, time.perf_counter() - began)
+        assert play_hash
+        assert not problems
+    yield Row("loading and checking the largest play, warm", best, "s", 0.6, 1.5,
+              more_is_better=False)  # fmt: skip
+
+
 def starts(rounds: int) -> Iterator[Row]:
     """Fresh processes: the help, the check of the largest example play, a first result, and one
     that compiles."""
@@ -308,6 +324,7 @@ def all_rows(rounds: int) -> Iterator[Row]:
     yield from sweeps(rounds)
     yield from five_indicators(rounds)
     yield from one_bar()
+    yield from loading(rounds)
     yield from starts(rounds)
 
 
