@@ -188,7 +188,8 @@ class Engine:
 
     @classmethod
     def restore(cls, blob: bytes) -> Engine:
-        """The engine a snapshot was taken of; EngineError SNAPSHOT_INVALID if it is damaged."""
+        """The engine a snapshot was taken of; EngineError SNAPSHOT_INVALID if it is damaged, or was
+        taken by code that keeps another state."""
         from engine.play.loader import loads_play
 
         body, digest = blob[:-_DIGEST_BYTES], blob[-_DIGEST_BYTES:]
@@ -220,6 +221,12 @@ class Engine:
             header["base_timeframe"],
             warmup_weight=header["warmup_weight"],
         )
+        if header["sizes"] != [len(piece) for piece in engine._features.state()]:
+            raise EngineError(
+                f"the snapshot was taken by code that keeps another state of {play.name}",
+                hint="start the engine anew over its history",
+                code="SNAPSHOT_INVALID",
+            )
         pieces = []
         for size in header["sizes"]:
             pieces.append(body[end : end + size])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Bars, Cancel, Engine, Execution, Funding, Instrument, load_play, loads_play
+from engine.canonical import canonical_bytes
 from engine.errors import BarsError, EngineError
 from tests.engine.markets import MINUTE, T0, market
 
@@ -330,3 +333,17 @@ def test_m7_a_cross_of_constants_is_unknown_on_the_first_bar_of_history(conditio
             actions += [d.action for d in engine.advance(held[slice(lo, min(lo + cut, 50))])]
             engine = Engine.restore(engine.snapshot())
         assert actions == ["none", *["enter_long"] * 49]
+
+
+def test_a_snapshot_of_code_that_keeps_another_state_is_refused():
+    """Whole by its digest, but with one piece of state less than this code has."""
+    magic = b"lockstep-engine-1\n"
+    body = Engine(PLAY, BTC).snapshot()[:-32]
+    end = len(magic) + 8 + int.from_bytes(body[len(magic) : len(magic) + 8], "big")
+    header = json.loads(body[len(magic) + 8 : end])
+    last = header["sizes"].pop()
+    text = canonical_bytes(header)
+    changed = magic + len(text).to_bytes(8, "big") + text + body[end : len(body) - last]
+    with pytest.raises(EngineError, match="keeps another state") as refused:
+        Engine.restore(changed + hashlib.sha256(changed).digest())
+    assert refused.value.code == "SNAPSHOT_INVALID"
