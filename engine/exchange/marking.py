@@ -99,21 +99,9 @@ def stretch(
     its first clock close."""
     if guarded(P) or S[State.EVENTS] == 1:
         return _guarded_stretch(
-            S,
-            P,
-            rows,
-            mark,
-            close_of,
-            clock_ms,
-            base_index,
-            first,
-            at,
-            end,
-            j,
-            point,
-            begun,
+            S, P, rows, mark, close_of, clock_ms, base_index, first, at, end, j, point, begun,
             bar_ms,
-        )
+        )  # fmt: skip
     mark_run(S, P, rows, first + at, first + end)
     to = clock_at(base_index, end - 1, j)
     S[State.BARS_SEEN] += end - at

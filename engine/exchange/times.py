@@ -10,12 +10,6 @@ import numpy.typing as npt
 from engine.kernel import Int64, kernel
 from engine.timeframe import Timeframe, bar_indices, bar_opens
 
-_NONE = np.empty(0, np.int64)
-
-
-def _none() -> Int64:
-    return _NONE
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BarTimes:
@@ -24,7 +18,7 @@ class BarTimes:
 
     open_ms: Int64
     bar_ms: int
-    close_ms: Int64 = field(default_factory=_none)
+    close_ms: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def of(cls, open_ms: Int64, timeframe: Timeframe) -> BarTimes:

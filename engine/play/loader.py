@@ -6,7 +6,8 @@
 3. ``_declare``: series, structures and setups to syntax, one id space.
 4. ``in_dependency_order`` and ``Resolver``: names and types.
 5. ``RuleReader``, ``EntryReader``, ``RiskReader``, ``read_limits``: what to do when.
-6. The canonical form and its hash.
+
+The canonical form and its hash are made when the play is asked for them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,8 @@ from engine import Instrument, RunConfig, run_backtest
 from engine.backtest import Result
 from engine.bars import Bars
 from engine.dataset import Dataset
-from engine.exchange.codes import TRANSITIONS, OrderState
+from engine.exchange.codes import TRANSITIONS, OrderState, Refusal
+from engine.exchange.layout import State
 from engine.play import loads_play
 from engine.timeframe import Timeframe
 
@@ -207,6 +209,31 @@ def test_trades_and_ledger_add_up(name: str, config: dict[str, object]) -> None:
         trades["gross_e8"], trades["fees_e8"], trades["funding_e8"], trades["net_e8"], strict=True
     ):
         assert net == gross - fees + funding
+
+
+@pytest.mark.parametrize("name", PLAYS)
+def test_turnover_slippage_and_refusals_are_those_of_the_tables(name: str) -> None:
+    result = run(PLAYS[name], market(6_000, seed=11))
+    fills, orders = result.fills.to_pylist(), result.orders.to_pylist()
+    # A quantity of 0.001 and a price step of 1e-8 make whole 1e-11 USDT.
+    slipped = sum(
+        (1 if fill["side"] == "buy" else -1)
+        * (fill["price_e8"] - fill["reference_price_e8"])
+        * fill["qty_lots"]
+        for fill in fills
+    )
+    metrics = {key: metric["value"] for key, metric in result.metrics.items()}
+    assert metrics["turnover_usdt"] == sum(fill["notional_e8"] for fill in fills) / 1e8
+    assert metrics["slippage_usdt"] == slipped / 1e11
+    refused = Counter(o["refusal"].lower() for o in orders if o["state"] == "rejected")
+    assert metrics["refused_entries"] == refused.total()
+    assert {
+        k: v for k, v in metrics.items() if k.startswith("refused_") and k != "refused_entries"
+    } == {f"refused_{code}": count for code, count in refused.items()}
+
+
+def test_every_refusal_has_its_counter() -> None:
+    assert State.REFUSED + max(Refusal) < State.END
 
 
 def test_the_cases_meet_what_they_are_named_after() -> None:
