@@ -10,9 +10,9 @@ from engine.exchange.drawdown import drawdown_passed
 from engine.exchange.events import note
 from engine.exchange.guards import after_bar, guarded
 from engine.exchange.layout import MarkRow, Param, State, Table
-from engine.exchange.search import clock_at
 from engine.exchange.times import time_of
 from engine.kernel import Int32, Int64, kernel
+from engine.search import clock_at
 
 
 @kernel

@@ -32,11 +32,11 @@ from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
-from engine.exchange.search import clock_at, first_above
 from engine.exchange.times import time_of
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
+from engine.search import clock_at, first_above
 
 # Loops over whole windows count without a sign: an index that might be negative keeps the compiler
 # from looking at many bars at once.

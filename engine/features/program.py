@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from engine.search import first_above
+
 Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.uint8]
 Code = npt.NDArray[np.int64]
@@ -271,19 +273,6 @@ def evaluate(code: Code, F: Floats, T: Truths, lo: int, hi: int) -> None:
 
 
 @njit(cache=True)
-def last_closed(close_ms: npt.NDArray[np.int64], end: int, ts_ms: int) -> int:
-    """Index of the last of ``close_ms[:end]`` (increasing) at or before ``ts_ms``; -1 if none."""
-    lo, hi = 0, end
-    while lo < hi:
-        middle = (lo + hi) // 2
-        if close_ms[middle] <= ts_ms:
-            lo = middle + 1
-        else:
-            hi = middle
-    return lo - 1
-
-
-@njit(cache=True)
 def hold(
     source_close: npt.NDArray[np.int64],
     source_end: int,
@@ -294,7 +283,7 @@ def hold(
     hi: int,
 ) -> None:
     """``out[lo:hi]`` = the value of the last source bar closed at or before each bar's close."""
-    at = last_closed(source_close, source_end, close_ms[lo])
+    at = first_above(source_close, close_ms[lo], 0, source_end) - 1
     for i in range(lo, hi):
         while at + 1 < source_end and source_close[at + 1] <= close_ms[i]:
             at += 1
@@ -314,7 +303,7 @@ def pulse(
 ) -> None:
     """``out[lo:hi]`` = whether the event fired on a source bar that closed within each bar, that
     is in (open, close]. Without one it did not fire, unless the last one's truth is unknown."""
-    at = last_closed(source_close, source_end, open_ms[lo])
+    at = first_above(source_close, open_ms[lo], 0, source_end) - 1
     for i in range(lo, hi):
         fired = np.uint8(1) if source[at] == 1 else np.uint8(0)
         first = True

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Engine, Execution, Instrument, RunConfig, loads_play
+from engine.backtest import Result
 from engine.bars import Bars
 from engine.errors import ConfigError
 from engine.features import compile_features
@@ -102,6 +103,15 @@ def test_by_hand(condition: str, closes: list[int]):
     assert true_at(condition) == closes
 
 
+def exits_of(result: Result) -> list[int]:
+    """The closes at which an exit was decided, by their bar's number."""
+    return [
+        (row["ts_ms"] - T0) // HOUR - 1
+        for row in result.decisions.to_pylist()
+        if "exit" in row["action"]
+    ]
+
+
 def test_a_window_does_not_see_the_position_before():
     """Sold once the profit is 1 below its highest of two closes, and bought again in the same
     instant while the close is 100 or more. Bought at 100: profits 0, 2, 1 (sold at close 4, bought
@@ -109,9 +119,7 @@ def test_a_window_does_not_see_the_position_before():
     closes = [100.0, 100.0, 100.0, 102.0, 101.0, 100.0, 98.0, 98.0, 98.0]
     rule = "exit_long: 'position.pnl_pct <= highest(position.pnl_pct, 2) - 1'"
     result = run(loads_play(always(f"enter_long: close >= 100, {rule}")), hourly(closes), plain())
-    exits = [(row["ts_ms"] - T0) // HOUR - 1 for row in result.decisions.to_pylist()
-             if "exit" in row["action"]]  # fmt: skip
-    assert exits == [4, 6]
+    assert exits_of(result) == [4, 6]
 
 
 def test_memory_does_not_recall_the_position_before():
@@ -121,9 +129,7 @@ def test_memory_does_not_recall_the_position_before():
     closes = [100.0, 100.0, 102.0, 100.0, 100.0, 100.0, 100.0, 102.0, 101.0, 100.0, 100.0]
     rule = "exit_long: 'bars_since(position.pnl_pct > 1.5) == 2'"
     result = run(loads_play(always(f"enter_long: close > 0, {rule}")), hourly(closes), plain())
-    exits = [(row["ts_ms"] - T0) // HOUR - 1 for row in result.decisions.to_pylist()
-             if "exit" in row["action"]]  # fmt: skip
-    assert exits == [4, 9]
+    assert exits_of(result) == [4, 9]
 
 
 def test_a_part_that_leaves_does_not_begin_the_window_anew():
