@@ -12,9 +12,9 @@ from engine.errors import EngineError, LedgerError
 from engine.exchange.codes import Status
 from engine.exchange.curve import EquityCurve
 from engine.exchange.exits import close_at_end
-from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Param, Slot, State, Table
+from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Slot, State, Table
 from engine.exchange.prices import PriceColumns
-from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, ROWS_PER_BAR, finish, step_block
+from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, finish, rows_needed, step_block
 from engine.exchange.terms import Terms
 from engine.exchange.times import BarTimes
 from engine.features.blocks import PositionRules
@@ -149,7 +149,7 @@ class SimulatedExchange:
                 made.append(self._segment(Table.DECISIONS)[begun:].copy())
                 begun = 0
                 if not self._take_rows() and reached == at:
-                    self._widen_for(int(self.state[State.LOTS]))
+                    self._widen()
             at = reached
         made.append(self._segment(Table.DECISIONS)[begun:])
         self._last_bar = first + at - 1
@@ -170,7 +170,7 @@ class SimulatedExchange:
         last_close = int(self.prices.close[self._last_bar])
         last_mark = int(self.prices.mark_close[self._last_bar])
         if close and self.state[State.SIDE] != 0:
-            self._widen_for(int(self.state[State.LOTS]))
+            self._widen()
             close_at_end(self.state, self.terms.params, self._rows, ended, last_close)
             self._take_rows()
         if not finish(
@@ -237,9 +237,9 @@ class SimulatedExchange:
         counts[:] = 0
         return True
 
-    def _widen_for(self, lots: int) -> None:
-        """Make the segment large enough for a bar that closes ``lots`` in pieces."""
-        need = ROWS_PER_BAR + 2 * (lots // int(self.terms.params[Param.MAX_LOTS]) + 2)
+    def _widen(self) -> None:
+        """Make the segment large enough for the next bar, however many pieces it closes in."""
+        need = rows_needed(self.state, self.terms.params)
         if self.state[State.EVENTS] == 1:
             need *= EVENTS_PER_ROW
         if need > self._rows.shape[2]:

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from engine.cells import Cells
-from engine.exchange.book import cancel_entries, expire_entries, next_expiry
+from engine.exchange.book import cancel_entries, entry_lots, expire_entries, next_expiry
 from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, EventKind, Reason, Status
 from engine.exchange.drawdown import drawdown_passed, until_drawdown
@@ -43,8 +43,8 @@ from engine.search import clock_at, first_above
 
 #: Bars looked at before the other conditions of a stretch are looked at again.
 WINDOW = 128
-#: Rows one bar can write to one table beside the pieces of split exits: a month's bar holds 744
-#: hourly funding events.
+#: Rows one bar can write to one table beside the full pieces of split exits: a month's bar holds
+#: 744 hourly funding events.
 ROWS_PER_BAR = 800
 #: Event rows a bar can write for each row of another table.
 EVENTS_PER_ROW = 4
@@ -267,10 +267,16 @@ def _judged(S: Cells, judged: Int64) -> bool:
 
 
 @kernel
+def rows_needed(S: Cells, P: Cells) -> int:
+    """Rows that one bar can write to one table, events apart: a position may leave in pieces of the
+    maximum market quantity, and so may what an entry opens within the bar."""
+    return ROWS_PER_BAR + 2 * ((S[State.LOTS] + entry_lots(S, P)) // P[Param.MAX_LOTS])
+
+
+@kernel
 def _room(S: Cells, P: Cells, capacity: int) -> bool:
     """Whether a segment of ``capacity`` rows can take any one bar's rows."""
-    pieces = (S[State.LOTS] + P[Param.MAX_LOTS] - 1) // P[Param.MAX_LOTS]
-    need = ROWS_PER_BAR + 2 * pieces
+    need = rows_needed(S, P)
     most = S[State.ROWS]
     for table in range(1, 5):
         most = max(most, S[State.ROWS + table])

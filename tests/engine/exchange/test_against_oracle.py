@@ -6,6 +6,9 @@ One scenario per seed; ``python -m tests.oracle --cases 1000000`` goes on where 
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -14,8 +17,9 @@ from engine.exchange.instrument import MAX_UNITS
 from tests.engine.exchange.driving import Driven
 from tests.oracle.comparing import difference, first_found, report
 from tests.oracle.golden import Case, load_cases, mismatches
+from tests.oracle.instrument import Instrument, Tier
 from tests.oracle.random_scenarios import seeded
-from tests.oracle.scenario import Scenario
+from tests.oracle.scenario import Bar, Config, Decision, Entry, Scenario, Stop
 from tests.oracle.strategies import scenarios
 
 CASES = load_cases()
@@ -54,6 +58,22 @@ def test_the_exchange_does_not_depend_on_how_bars_are_cut(seed: int) -> None:
         cut = Driven(scenario, block)
         assert cut.run() == told
         assert (cut.exchange.state == whole.exchange.state).all()
+
+
+def test_there_is_room_for_all_pieces_of_what_enters_and_leaves_within_a_bar() -> None:
+    """80 at most 0.07 at a time: 1,143 exits and 2,287 rows of the ledger, in one bar of a flat
+    account (seed 24321 is the like)."""
+    tiers = (Tier(Decimal(1_000_000), Fraction(5, 1000), Decimal(0), Fraction(10)),)
+    hundredth, most = Decimal("0.01"), Decimal("0.07")
+    facts = Instrument(qty_step=hundredth, min_qty=hundredth, max_market_qty=most, tiers=tiers)
+    order = Entry(1, "qty", Fraction(80), "limit", Fraction(100), stop=Stop("points", Fraction(5)))
+    prices = ((100, 100, 100, 100), (100, 100, 90, 90), (90, 90, 90, 90))
+    bars = tuple(Bar(last, last) for last in (tuple(map(Decimal, bar)) for bar in prices))
+    scenario = Scenario(
+        facts, bars, Config(slippage=Fraction(0), path="ohlc"), decisions=(Decision(0, (order,)),)
+    )
+    assert len(Driven(scenario).run()) > 3 * 1_143
+    assert not difference(scenario)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
