@@ -204,21 +204,6 @@ def next_expiry(S: Cells) -> int:
 
 
 @kernel
-def entry_lots(S: Cells, P: Cells) -> int:
-    """Most lots that unfinished entries, of both sides, can still fill: larger ones are refused
-    when they arrive."""
-    lots = 0
-    if S[State.OPEN_ORDERS] > 0:
-        for at in range(State.SLOTS, S[State.END], Slot.SIZE):
-            if S[at + Slot.USED] == 1 and S[at + Slot.KIND] == OrderKind.ENTRY:
-                kind = S[at + Slot.TYPE]
-                market = kind == OrderType.MARKET or kind == OrderType.STOP
-                most = P[Param.MAX_LOTS] if market else P[Param.FITTING_LOTS]
-                lots += min(S[at + Slot.LOTS] - S[at + Slot.FILLED_LOTS], most)
-    return lots
-
-
-@kernel
 def side_reserved_lots(S: Cells, side: int) -> int:
     """Lots of ``side`` that resting entries have not filled yet."""
     lots = 0

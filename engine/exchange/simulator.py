@@ -14,7 +14,8 @@ from engine.exchange.curve import EquityCurve
 from engine.exchange.exits import close_at_end
 from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Slot, State, Table
 from engine.exchange.prices import PriceColumns
-from engine.exchange.step import BROKEN, EVENTS_PER_ROW, FULL, finish, rows_needed, step_block
+from engine.exchange.room import EVENTS_PER_ROW, rows_needed
+from engine.exchange.step import BROKEN, FULL, finish, step_block
 from engine.exchange.terms import Terms
 from engine.exchange.times import BarTimes
 from engine.features.blocks import PositionRules
@@ -149,7 +150,7 @@ class SimulatedExchange:
                 made.append(self._segment(Table.DECISIONS)[begun:].copy())
                 begun = 0
                 if not self._take_rows() and reached == at:
-                    self._widen()
+                    self._widen(first + reached)
             at = reached
         made.append(self._segment(Table.DECISIONS)[begun:])
         self._last_bar = first + at - 1
@@ -170,7 +171,7 @@ class SimulatedExchange:
         last_close = int(self.prices.close[self._last_bar])
         last_mark = int(self.prices.mark_close[self._last_bar])
         if close and self.state[State.SIDE] != 0:
-            self._widen()
+            self._widen(self._last_bar)
             close_at_end(self.state, self.terms.params, self._rows, ended, last_close)
             self._take_rows()
         if not finish(
@@ -237,10 +238,11 @@ class SimulatedExchange:
         counts[:] = 0
         return True
 
-    def _widen(self) -> None:
-        """Make the segment large enough for the next bar, however many pieces it closes in."""
-        need = rows_needed(self.state, self.terms.params)
+    def _widen(self, bar: int) -> None:
+        """Make the segment large enough for ``bar``, however many pieces close in it."""
+        low, high = int(self.prices.low[bar]), int(self.prices.high[bar])
+        need = rows_needed(self.state, self.terms.params, low, high)
         if self.state[State.EVENTS] == 1:
             need *= EVENTS_PER_ROW
         if need > self._rows.shape[2]:
-            self._rows = np.zeros((len(Table), ROW_WIDTH, 2 * need), np.int64)
+            self._rows = np.zeros((len(Table), ROW_WIDTH, need + SEGMENT_ROWS), np.int64)

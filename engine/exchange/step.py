@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from engine.cells import Cells
-from engine.exchange.book import cancel_entries, entry_lots, expire_entries, next_expiry
+from engine.exchange.book import cancel_entries, expire_entries, next_expiry
 from engine.exchange.brackets import NONE, WAITING, follows_measure, tighten, tightens
 from engine.exchange.codes import Cause, EventKind, Reason, Status
 from engine.exchange.drawdown import drawdown_passed, until_drawdown
@@ -32,6 +32,7 @@ from engine.exchange.nearest import find_nearest
 from engine.exchange.path import CLOSE, HIGH, LOW, OPEN, open_bar, walk_bar
 from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
+from engine.exchange.room import has_room, rows_written
 from engine.exchange.times import time_of
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
@@ -43,12 +44,6 @@ from engine.search import clock_at, first_above
 
 #: Bars looked at before the other conditions of a stretch are looked at again.
 WINDOW = 128
-#: Rows one bar can write to one table beside the full pieces of split exits: a month's bar holds
-#: 744 hourly funding events.
-ROWS_PER_BAR = 800
-#: Event rows a bar can write for each row of another table.
-EVENTS_PER_ROW = 4
-
 BROKEN, FULL = -1, -2
 
 
@@ -267,28 +262,10 @@ def _judged(S: Cells, judged: Int64) -> bool:
 
 
 @kernel
-def rows_needed(S: Cells, P: Cells) -> int:
-    """Rows that one bar can write to one table, events apart: a position may leave in pieces of the
-    maximum market quantity, and so may what an entry opens within the bar."""
-    return ROWS_PER_BAR + 2 * ((S[State.LOTS] + entry_lots(S, P)) // P[Param.MAX_LOTS])
-
-
-@kernel
-def _room(S: Cells, P: Cells, capacity: int) -> bool:
-    """Whether a segment of ``capacity`` rows can take any one bar's rows."""
-    need = rows_needed(S, P)
-    most = S[State.ROWS]
-    for table in range(1, 5):
-        most = max(most, S[State.ROWS + table])
-    most = max(most, S[State.ROWS + Table.MARKS])
-    if S[State.EVENTS] == 1 and S[State.ROWS + Table.EVENTS] + EVENTS_PER_ROW * need > capacity:
+def _holds(S: Cells, capacity: int) -> bool:
+    """Invariants 3 and 4."""
+    if rows_written(S) > capacity:
         return False
-    return most + need <= capacity
-
-
-@kernel
-def _holds(S: Cells) -> bool:
-    """Invariant 4."""
     total = S[State.INITIAL_E8] + S[State.GROSS_E8] - S[State.FEES_E8] + S[State.FUNDING_E8]
     if total != S[State.WALLET_E8] or S[State.WALLET_E8] < 0 or S[State.LOTS] < 0:
         return False
@@ -377,7 +354,7 @@ def step_block(
     B, W = np.empty((3, 4), np.int64), np.empty(SCRATCH, np.int64)
     kept = np.empty(len(S), np.int64)
     while at < n and not stopped(S):
-        if not _room(S, P, rows.shape[2]):
+        if not has_room(S, P, rows.shape[2], wide(low[at]), wide(high[at])):
             return at, j
         side, tight = S[State.SIDE], False
         if S[State.ARRIVALS] == 0 and S[State.BRACKETS] != WAITING:
@@ -455,7 +432,7 @@ def step_block(
         open_bar(S, P, rows, B, W, ts, closed, before, fund_ms, fund_rate)
         walk_bar(S, P, rows, B, W, kept, ts)
         if stopped(S):
-            return (at + 1 if _holds(S) else BROKEN), j
+            return (at + 1 if _holds(S, rows.shape[2]) else BROKEN), j
         ts = closed
         closes = j < m and base_index[j] == at
         if closes and S[State.OPEN_ORDERS] > 0:
@@ -463,7 +440,7 @@ def step_block(
         if tightens(S, P):
             tighten(S, P, rows, ts, _trail_measure(S, base_index, measures, scales, at, j))
         find_nearest(S, P)
-        if not _holds(S):
+        if not _holds(S, rows.shape[2]):
             return BROKEN, j
         equity = S[State.WALLET_E8] + unrealised(S, P, B[1, CLOSE])
         mark_run(S, P, rows, first + at, first + at + 1)
@@ -512,4 +489,4 @@ def finish(
     terminal[2] = S[State.PEAK_E8]
     terminal[3] = S[State.SIDE] * S[State.LOTS]
     close_drawdown(S, ts)
-    return _holds(S)
+    return _holds(S, rows.shape[2])
