@@ -41,7 +41,7 @@ Int64 = npt.NDArray[np.int64]
 
 #: Fill bars computed at a time: few enough for their columns to stay in the cache, many enough for
 #: what a block costs beside its bars to vanish. Results do not depend on it.
-BLOCK_BARS = 16_384
+BLOCK_BARS = 32_768
 
 #: The tables of a result, in the order they are listed.
 TABLES = ("decisions", "orders", "fills", "trades", "ledger", "equity")

@@ -55,7 +55,7 @@ MATH = words(
     "hypot gamma lgamma erf erfc dist sumprod"
 )
 _NUMPY_NAMES = frozenset({"np", "numpy"})
-_COMPILERS = frozenset({"njit", "jit", "vectorize", "guvectorize", "stencil", "kernel"})
+_COMPILERS = frozenset({"njit", "jit", "vectorize", "guvectorize", "stencil", "kernel", "inlined"})
 _ORDERED_TAKERS = words("list tuple enumerate iter zip map filter reversed sum")
 _SET_METHODS = words("union intersection difference symmetric_difference")
 

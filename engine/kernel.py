@@ -43,7 +43,17 @@ def _handed(argument: Any, by_address: bool) -> Any:
 
 def kernel(function: Function) -> Function:
     """The compiled, cached form of ``function``."""
-    dispatcher = _compiled(cache=True, _nrt=False)(function)
+    return _kernel(function, inlined=False)
+
+
+def inlined(function: Function) -> Function:
+    """As :func:`kernel`, and put where it is called: guards before something rare, and what is
+    called in one place on the way of every trade."""
+    return _kernel(function, inlined=True)
+
+
+def _kernel(function: Function, *, inlined: bool) -> Function:
+    dispatcher = _compiled(cache=True, _nrt=False, forceinline=inlined)(function)
     if dispatcher is function:  # numba's JIT is disabled
         return function
     resolve = dispatcher.get_call_template

@@ -28,7 +28,7 @@ from engine.exchange.margin import (
     set_liquidation,
 )
 from engine.exchange.rounding import ceil_to, floor_to, mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import inlined, kernel
 from engine.timeframe import DAY_MS
 
 
@@ -170,7 +170,7 @@ def order_row(
     return at
 
 
-@kernel
+@inlined
 def _begin_trade(S: Cells, ts: int, rule: int, now: int) -> None:
     """A new round trip begins, the last price at ``now``."""
     S[State.TRADE_ID] = S[State.NEXT_TRADE]
@@ -194,7 +194,7 @@ def _begin_trade(S: Cells, ts: int, rule: int, now: int) -> None:
     S[State.DAY_TRADES] += 1
 
 
-@kernel
+@inlined
 def open_lots(
     S: Cells,
     P: Cells,

@@ -32,7 +32,7 @@ from engine.exchange.margin import (
     tier_cap,
 )
 from engine.exchange.rounding import mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import inlined, kernel
 
 #: Largest notional whose order cost still fits, 1e-8 USDT.
 _LARGEST_E8 = float(1 << 61)
@@ -121,7 +121,7 @@ def _lacks_for_part(S: Cells, P: Cells, slot: int, price: int) -> bool:
     return cost > 0 and cost > free_balance(S)
 
 
-@kernel
+@inlined
 def _facts_refusal(
     S: Cells, P: Cells, slot: int, closing: int, opening: int, reference: int, mark: int
 ) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engine.cells import Cells
 from engine.exchange.codes import TRANSITIONS, EventKind, OrderState
 from engine.exchange.layout import EventRow, State, Table
-from engine.kernel import kernel
+from engine.kernel import inlined, kernel
 
 #: Allowed successors of each state, one bit each.
 _ALLOWED = tuple(sum(1 << after for after in TRANSITIONS[state]) for state in OrderState)
@@ -54,14 +54,14 @@ def emit(
     S[State.ROWS + Table.EVENTS] = at + 1
 
 
-@kernel
+@inlined
 def note(S: Cells, rows: Cells, ts: int, kind: int, which: int) -> None:
     """A row of another table was written: fill, ledger row or trade ``which``."""
     if S[State.EVENTS] == 1:
         emit(S, rows, ts, kind, which, -1, 0, -1, 0, -1, -1, -1, 0)
 
 
-@kernel
+@inlined
 def order_event(
     S: Cells,
     rows: Cells,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from engine.cells import Cells
 from engine.exchange.layout import FAR, Param, State, Tier
 from engine.exchange.rounding import mul_div_ceil, mul_div_floor
-from engine.kernel import kernel
+from engine.kernel import inlined, kernel
 
 E7 = 10**7
 E8 = 10**8
@@ -81,7 +81,7 @@ def _tier_at(P: Cells, notional: int) -> int:
     return at
 
 
-@kernel
+@inlined
 def tier_cap(P: Cells, leverage_e2: int) -> int:
     """Largest position value at which the leverage is allowed, 1e-8 USDT; 0 if at none."""
     cap = 0

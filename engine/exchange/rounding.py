@@ -64,6 +64,8 @@ def _long_floor(r: int, b: int, d: int) -> tuple[int, int]:
 def mul_div_floor(a: int, b: int, d: int) -> int:
     """floor(a b / d) exactly, for 0 <= a, 0 <= b and 0 < d <= 2^62 whose result fits int64:
     ``a = q d + r`` gives ``q b + floor(r b / d)``."""
+    if float(a) * float(b) < _DIRECT:
+        return a * b // d
     q = a // d
     r = a - q * d
     if float(b) * float(d) < _DIRECT:
@@ -75,6 +77,8 @@ def mul_div_floor(a: int, b: int, d: int) -> int:
 @constant_kernel
 def mul_div_ceil(a: int, b: int, d: int) -> int:
     """ceil(a b / d) exactly; see :func:`mul_div_floor`."""
+    if float(a) * float(b) < _DIRECT:
+        return -(-(a * b) // d)
     q = a // d
     r = a - q * d
     if float(b) * float(d) < _DIRECT:

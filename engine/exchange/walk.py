@@ -18,7 +18,7 @@ from engine.exchange.events import forced_filled, forced_order
 from engine.exchange.layout import FAR, Param, Slot, State, Term
 from engine.exchange.leg import AT, FROM, OF, TO, price_now
 from engine.exchange.margin import liquidation_bounds
-from engine.kernel import kernel
+from engine.kernel import inlined, kernel
 
 NOTHING, LIQUIDATION, STOP, TARGET, TRIGGER, LIMIT = 0, 1, 2, 3, 4, 5
 
@@ -64,7 +64,7 @@ def _sooner(n: int, d: int, best_n: int, best_d: int) -> bool:
     return d > 0 and (best_d == 0 or n * best_d < best_n * d)
 
 
-@kernel
+@inlined
 def _next_event(S: Cells, P: Cells, W: Cells) -> tuple[int, int, int, int]:
     """The first thing that happens from here on: ``(what, which, n, d)``; ``which`` is a target's
     index or an order's slot."""
@@ -92,7 +92,7 @@ def _next_event(S: Cells, P: Cells, W: Cells) -> tuple[int, int, int, int]:
     return what, which, n, d
 
 
-@kernel
+@inlined
 def _target_meets(S: Cells, P: Cells, W: Cells, k: int, side: int, term: int) -> tuple[int, int]:
     """A target that has just become active is met at equality with the price as it stands."""
     series = Source.LAST
