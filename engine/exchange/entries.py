@@ -139,7 +139,9 @@ def _facts_refusal(
         elif value < P[Param.MIN_NOTIONAL_E8]:
             return Refusal.NOTIONAL_BELOW_MIN
     kind = S[slot + Slot.TYPE]
-    if (kind == OrderType.MARKET or kind == OrderType.STOP) and lots > P[Param.MAX_LOTS]:
+    # Without a maximum of the venue's MAX_LOTS is the ledger's own, which the tiers' check states.
+    at_market = kind == OrderType.MARKET or kind == OrderType.STOP
+    if at_market and lots > P[Param.MAX_LOTS] and P[Param.MAX_LOTS] < P[Param.FITTING_LOTS]:
         return Refusal.QTY_ABOVE_MARKET_MAX
     leverage = P[term + Term.LEVERAGE_E2]
     if leverage > P[Param.MAX_LEVERAGE_E2]:

@@ -39,7 +39,7 @@ def difference(scenario: Scenario, expected: Sequence[Event] | None = None) -> s
     try:
         driven = Driven(scenario)
         actual = driven.run()
-        quiet = Driven(scenario, events=False)
+        quiet = Driven(scenario, events=False, like=driven)
         quiet.advance()
     except _RAISED as error:
         return f"Error: {type(error).__name__}: {error}"

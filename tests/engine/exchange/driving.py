@@ -129,14 +129,26 @@ def decimal(value: Fraction) -> Decimal:
 
 class Driven:
     """One scenario on the compiled exchange; ``block`` cuts the bars between decisions. Without
-    its ``events`` the exchange passes over stretches of bars at once, as in a backtest."""
+    its ``events`` the exchange passes over stretches of bars at once, as in a backtest. ``like``:
+    another one of the same scenario, whose inputs it takes."""
 
-    def __init__(self, scenario: sc.Scenario, block: int = 1 << 30, *, events: bool = True) -> None:
+    def __init__(
+        self,
+        scenario: sc.Scenario,
+        block: int = 1 << 30,
+        *,
+        events: bool = True,
+        like: Driven | None = None,
+    ) -> None:
         self.scenario, self.block = scenario, block
         self.ids: dict[int, int] = {}
         self._names: dict[int, str] = {}
         self._full: set[int] = set()
-        self._config()
+        if like is None:
+            self._config()
+        else:
+            self.scale, self.qty_step = like.scale, like.qty_step
+            self.entries, self.params, self.terms = like.entries, like.params, like.terms
         n, clock = len(scenario.bars), scenario.clock
         opens = np.array([scenario.open_ms(i) for i in range(n + 1)], np.int64)
         self.closes = n // clock
@@ -154,7 +166,7 @@ class Driven:
         funding = scenario.funding if scenario.config.funding == "on" else ()
         self.exchange = SimulatedExchange(
             terms=self.terms,
-            prices=self._prices(),
+            prices=self._prices() if like is None else like.exchange.prices,
             times=BarTimes(opens[:-1].copy(), 0, opens[1:].copy()),
             funding_ms=np.array([f.ts_ms for f in funding], np.int64),
             funding_rate_e8=np.array([whole(f.rate) for f in funding], np.int64),
@@ -318,7 +330,7 @@ class Driven:
             value = floor(entry.size / Fraction(self.qty_step))
         prices = self.exchange.prices
         size_entry(
-            S, P, slot, ts, SIZES[entry.size_kind], value, int(prices.close[bar]),
+            S, P, slot, ts, int(SIZES[entry.size_kind]), value, int(prices.close[bar]),
             int(prices.mark_close[bar]),
         )  # fmt: skip
         send(S, P, self.exchange._rows, ts, slot)
@@ -340,14 +352,14 @@ class Driven:
         for at, command in numbered:
             if isinstance(command, sc.Exit) and S[State.SIDE] != 0:
                 close = E8 if command.close is None else whole(command.close)
-                slot = request_exit(S, P, rows, ts, close, Reason.EXIT_RULE, -1)
+                slot = request_exit(S, P, rows, ts, close, int(Reason.EXIT_RULE), -1)
                 self._know(at, int(S[slot + Slot.ID]))
                 if close == E8:
                     self._full.add(self.ids[at])
         for at, command in numbered:
             if isinstance(command, sc.Cancel):
                 if command.order in self.ids:
-                    cancel(S, rows, ts, self.ids[command.order], Cause.RULE)
+                    cancel(S, rows, ts, self.ids[command.order], int(Cause.RULE))
             elif isinstance(command, sc.Entry):
                 self._know(at, self._enter(len(entries), command, decision.bar, ts))
                 entries.append(at)
