@@ -94,9 +94,8 @@ class Features:
         plan = self.plan
         self._rule_rows = np.array([self._rows[i] for kind in plan.rules for i in kind], np.int64)
         self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
-        late = [i for i, node in enumerate(plan.nodes) if node.late]
-        self._late = [(plan.nodes[i], self._rows[i]) for i in late]
-        self._position = self._position_rules(late)
+        self._late = [(plan.nodes[i], self._rows[i]) for i in plan.late]
+        self._position = self._position_rules(plan.late)
         # Recorded values, the truths among them by their column: of those no number is read.
         named = [(self._rows[i], plan.nodes[i].truth) for i in plan.values.values()]
         self._value_rows = np.array([0 if truth else row for row, truth in named], np.int64)
@@ -266,7 +265,7 @@ class Features:
             return self._memory(track, first, self._rows[group[0]])
         return self._carried(track, first, self._rows[group[0]])
 
-    def _position_rules(self, late: list[int]) -> PositionRules:
+    def _position_rules(self, late: tuple[int, ...]) -> PositionRules:
         nodes = self.plan.nodes
         fields = np.full(len(POSITION_FIELDS), -1, np.int64)
         for i in late:

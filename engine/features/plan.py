@@ -79,7 +79,9 @@ class WarmupPlan:
 class FeaturePlan:
     """What a play computes, as data.
 
-    ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
+    ``nodes`` in dependency order, those of other plays among them where several are compiled
+    together; ``late``: this play's own that hang on the position. ``history``: bars each
+    timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
     ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
     of :class:`engine.measures.Measure`.
@@ -97,6 +99,7 @@ class FeaturePlan:
     values: Mapping[str, int]
     warmup: WarmupPlan
     begin: tuple[tuple[int, int, int], ...] = ()
+    late: tuple[int, ...] = ()
 
     @property
     def timeframes(self) -> tuple[Timeframe, ...]:
