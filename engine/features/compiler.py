@@ -111,7 +111,7 @@ def compile_together(
     ]
     nodes = tuple(shared.nodes)
     history = {tf: shared.history[tf] for tf in sorted(shared.history, key=lambda tf: tf.ms)}
-    warmup = _warmup(base, nodes, history)
+    warmup = WarmupPlan.of(base, nodes, history)
     return [
         FeaturePlan(
             clock=plays[0].clock,
@@ -139,22 +139,6 @@ class _Shared:
     known: dict[tuple[Any, ...], int] = field(default_factory=dict)
     history: dict[Timeframe, int] = field(default_factory=dict)
     closed: dict[tuple[Expr, Timeframe], int] = field(default_factory=dict)
-
-
-def _warmup(base: Timeframe, nodes: Sequence[Node], history: Mapping[Timeframe, int]) -> WarmupPlan:
-    bars = dict.fromkeys(history, 1)
-    ready = dict.fromkeys(history, 1)
-    for node in nodes:
-        bars[node.timeframe] = max(bars[node.timeframe], node.bars)
-        ready[node.timeframe] = max(ready[node.timeframe], node.valid)
-    reach_ms = max((node.span_ms for node in nodes), default=0)
-    before_ms = max(0, reach_ms - base.ms)
-    return WarmupPlan(
-        base=base,
-        bars={tf: n for tf, n in bars.items() if n > 1},
-        ready=ready,
-        base_bars=-(-before_ms // base.ms),
-    )
 
 
 class _Compiler:
