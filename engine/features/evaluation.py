@@ -220,13 +220,15 @@ class Features:
             track.T, self._rule_rows, self._rule_ends, lo, hi, made.truth, made.alternative
         )
         self._measure(made.measures)
+        if self._position.lo != lo:
+            self._position = replace(self._position, lo=lo)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
             truth=made.truth,
             alternative=made.alternative,
             measures=made.measures,
-            position=replace(self._position, lo=lo),
+            position=self._position,
         )
 
     def _measure(self, out: Float64) -> None:
@@ -278,7 +280,7 @@ class Features:
             ),
             F=self._clock.F,
             T=self._clock.T,
-            lo=0,
+            lo=self._clock.history,
             fields=fields,
             rows=self._rule_rows,
             ends=self._rule_ends,
