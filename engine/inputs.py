@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ from engine.exchange.prices import PriceColumns, price_columns
 from engine.exchange.simulator import NO_VOLUME, SimulatedExchange, new_segment
 from engine.exchange.terms import E8, Terms, terms_of
 from engine.exchange.times import BarTimes
-from engine.features import FeaturePlan, compile_features
+from engine.features import FeaturePlan
+from engine.features.compiler import compile_together
 from engine.gaps import pieces, settled
 from engine.play.model import Play
 from engine.timeframe import divides, format_ms
@@ -92,8 +93,12 @@ class Inputs:
 
     def plan(self, play: Play) -> FeaturePlan:
         """What ``play`` computes over these bars."""
-        return compile_features(
-            play,
+        return self.plans([play])[0]
+
+    def plans(self, plays: Sequence[Play]) -> list[FeaturePlan]:
+        """What ``plays`` compute over these bars, together."""
+        return compile_together(
+            plays,
             self.dataset.base_timeframe,
             float(self.config.warmup_weight),
             tick_size=self.instrument.tick_size,

@@ -194,9 +194,9 @@ def _traded(play: Play) -> tuple[Any, ...]:
 
 def _advance(accounts: list[_Account], inputs: Inputs, block_bars: int | None) -> Iterator[int]:
     """Step all accounts over the window; yields the fill bars done after each block."""
-    plans = [inputs.plan(account.play) for account in accounts]
+    plans = inputs.plans([account.play for account in accounts])
     features = SharedFeatures(plans, block_bars)
-    fed = inputs.dataset.fed_bars(frozenset().union(*(plan.columns for plan in plans)))
+    fed = inputs.dataset.fed_bars(plans[0].columns)
     begin, end = inputs.begin, len(fed)
     for lo, hi in inputs.blocks(0, begin, features.capacity):
         features.advance(fed, lo, hi)

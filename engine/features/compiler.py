@@ -1,7 +1,8 @@
 """From a resolved play to a plan: every distinct expression once, as nodes in dependency order.
 
 1. :meth:`_Compiler.expression` walks the typed syntax tree; equal expressions on one timeframe
-   become one node (value numbering), whatever the ids they stand under.
+   become one node (value numbering), whatever the ids they stand under, and in whichever of the
+   plays that are compiled together.
 2. Each node knows how many bars of its own timeframe it needs (:class:`Node`), and what it hangs
    on, so the warm-up plan and readiness come from one place (H2).
 3. The plan lists per timeframe which rows its columns need and how far back they are read.
@@ -10,8 +11,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -88,45 +89,91 @@ def compile_features(
     such a plan is good for its warm-up only. Raises ConfigError if the clock or a timeframe of
     the play is not made of whole base bars.
     """
-    return _Compiler(play, base, weight, tick_size).plan()
+    return compile_together([play], base, weight, tick_size=tick_size)[0]
+
+
+def compile_together(
+    plays: Sequence[Play],
+    base: Timeframe,
+    weight: float = WARMUP_WEIGHT,
+    *,
+    tick_size: Decimal | None = None,
+) -> list[FeaturePlan]:
+    """The plans of ``plays``, all of one clock, over nodes they share: a value that several have
+    is one node, unless it hangs on the position, for each play has a position of its own.
+    ``history`` and ``warmup`` are those of all. Otherwise as :func:`compile_features`."""
+    if any(play.clock is not plays[0].clock for play in plays):
+        raise ConfigError("plays of different clocks share no features")
+    shared = _Shared()
+    compiled = [
+        _Compiler(play, number, base, weight, tick_size, shared)
+        for number, play in enumerate(plays)
+    ]
+    nodes = tuple(shared.nodes)
+    history = {tf: shared.history[tf] for tf in sorted(shared.history, key=lambda tf: tf.ms)}
+    warmup = WarmupPlan.of(base, nodes, history)
+    return [
+        FeaturePlan(
+            clock=plays[0].clock,
+            base=base,
+            nodes=nodes,
+            history=history,
+            rules=own.rules,
+            measures=own.measures,
+            values=own.values,
+            warmup=warmup,
+            begin=own.begin,
+            late=tuple(own.late),
+        )
+        for own in compiled
+    ]
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What plays compiled together have in common: the ``nodes``, those that are ``known`` by what
+    they are, and how far the columns of each timeframe are read back. ``closed``: expressions that
+    mean the same in every play, for they name no definition and read no position."""
+
+    nodes: list[Node] = field(default_factory=list)
+    known: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    history: dict[Timeframe, int] = field(default_factory=dict)
+    closed: dict[tuple[Expr, Timeframe], int] = field(default_factory=dict)
 
 
 class _Compiler:
+    """Compiles ``play``, the ``number``-th of those over the ``shared`` nodes: what
+    :class:`FeaturePlan` has of its own."""
+
     def __init__(
-        self, play: Play, base: Timeframe, weight: float, tick_size: Decimal | None
+        self,
+        play: Play,
+        number: int,
+        base: Timeframe,
+        weight: float,
+        tick_size: Decimal | None,
+        shared: _Shared,
     ) -> None:
-        self._play, self._base, self._weight = play, base, weight
+        self._play, self._number, self._base, self._weight = play, number, base, weight
         self._tick_size = tick_size
         self._definitions = dict((*play.series, *play.structures, *play.setups))
-        self._nodes: list[Node] = []
-        self._known: dict[tuple[Any, ...], int] = {}
+        self._nodes, self._known, self._history = shared.nodes, shared.known, shared.history
+        self._closed = shared.closed
+        #: Expressions that are this play's own, and how often what makes them so was met.
         self._compiled: dict[tuple[Expr, Timeframe], int] = {}
-        self._history: dict[Timeframe, int] = {}
+        self._met = 0
         self._read_back: dict[int, int] = {}
-
-    def plan(self) -> FeaturePlan:
-        play, clock = self._play, self._play.clock
-        for timeframe in (self._base, clock):
+        self.late: list[int] = []
+        clock = play.clock
+        for timeframe in (base, clock):
             self._need(timeframe, 1)
-        rules = tuple(
+        self.rules = tuple(
             tuple(self.expression(rule.when, clock) for rule in play.rule(kind))
             for kind in RULE_KINDS
         )
-        measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
-        values = self._values()
-        begin = self._begin()
-        history = {tf: self._history[tf] for tf in sorted(self._history, key=lambda tf: tf.ms)}
-        return FeaturePlan(
-            clock=clock,
-            base=self._base,
-            nodes=tuple(self._nodes),
-            history=history,
-            rules=rules,
-            measures=measures,
-            values=values,
-            warmup=self._warmup(history),
-            begin=begin,
-        )
+        self.measures = {row: self.expression(expr, clock) for row, expr in measured(play).items()}
+        self.values = self._values()
+        self.begin = self._begin()
 
     def _values(self) -> dict[str, int]:
         """The close, then every series and setup by id, a multi-output series by
@@ -142,21 +189,6 @@ class _Compiler:
                 node = self._selected(expr, output.name, output.type)
                 found[f"{id}.{output.name}"] = self.expression(node, self._play.clock)
         return found
-
-    def _warmup(self, history: Mapping[Timeframe, int]) -> WarmupPlan:
-        bars = dict.fromkeys(history, 1)
-        ready = dict.fromkeys(history, 1)
-        for node in self._nodes:
-            bars[node.timeframe] = max(bars[node.timeframe], node.bars)
-            ready[node.timeframe] = max(ready[node.timeframe], node.valid)
-        reach_ms = max((node.span_ms for node in self._nodes), default=0)
-        before_ms = max(0, reach_ms - self._base.ms)
-        return WarmupPlan(
-            base=self._base,
-            bars={tf: n for tf, n in bars.items() if n > 1},
-            ready=ready,
-            base_bars=-(-before_ms // self._base.ms),
-        )
 
     # -- nodes --------------------------------------------------------------------------------
 
@@ -174,17 +206,23 @@ class _Compiler:
 
     def _add(self, node: Node) -> int:
         key: tuple[Any, ...] = (node.kind, node.timeframe, node.args, node.op, node.n)
-        key += (node.name, node.params, repr(node.value), node.truth)
-        if key not in self._known:
-            late = any(arg >= 0 and self._nodes[arg].late for arg in node.args)
-            if late:
-                self._refuse_late(node)
-                node = replace(node, late=True)
-            self._known[key] = len(self._nodes)
-            self._nodes.append(node)
-            if late:
-                self._look_back(self._known[key])
-        return self._known[key]
+        key += (node.name, node.params, repr(node.value), node.truth, node.user)
+        if node.kind == "position":
+            key += (self._number,)
+        place = self._known.get(key)
+        if place is not None:
+            return place
+        over_late = any(arg >= 0 and self._nodes[arg].late for arg in node.args)
+        if over_late:
+            self._refuse_late(node)
+            node = replace(node, late=True)
+        place = self._known[key] = len(self._nodes)
+        self._nodes.append(node)
+        if node.late:
+            self.late.append(place)
+        if over_late:
+            self._look_back(place)
+        return place
 
     # -- over the position --------------------------------------------------------------------
 
@@ -268,9 +306,17 @@ class _Compiler:
     def expression(self, expr: Expr, timeframe: Timeframe) -> int:
         """The node of ``expr`` on the bars of ``timeframe``."""
         key = (expr, timeframe)
-        if key not in self._compiled:
-            self._compiled[key] = self._expression(expr, timeframe)
-        return self._compiled[key]
+        place = self._closed.get(key)
+        if place is not None:
+            return place
+        place = self._compiled.get(key)
+        if place is not None:
+            self._met += 1
+            return place
+        met = self._met
+        place = self._expression(expr, timeframe)
+        (self._closed if self._met == met else self._compiled)[key] = place
+        return place
 
     def _expression(self, expr: Expr, timeframe: Timeframe) -> int:
         match expr:
@@ -283,9 +329,10 @@ class _Compiler:
             case Price():
                 return self._price(expr.name, timeframe)
             case Position():
+                self._met += 1
                 return self._add(Node("position", timeframe, name=expr.field, late=True))
             case Ref():
-                definition = self._definitions[expr.id]
+                definition = self._definition(expr.id)
                 if expr.field:
                     definition = self._selected(definition, expr.field, expr.type)
                 return self.expression(definition, timeframe)
@@ -298,10 +345,14 @@ class _Compiler:
             case Call():
                 return self._call(expr, timeframe)
 
+    def _definition(self, id: str) -> Expr:
+        self._met += 1
+        return self._definitions[id]
+
     def _selected(self, expr: Expr, output: str, type: Type) -> Expr:
         """Output ``output`` of a multi-output series, through names and ``@tf``."""
         if isinstance(expr, Ref):
-            return self._selected(self._definitions[expr.id], output, type)
+            return self._selected(self._definition(expr.id), output, type)
         if isinstance(expr, At):
             return At(self._selected(expr.expr, output, type), expr.timeframe, type)
         assert isinstance(expr, Indicator | Structure)
@@ -402,7 +453,7 @@ class _Compiler:
 
     def _rows_of(self, id: str, source: SourceSpec, timeframe: Timeframe) -> list[int]:
         """The nodes of the outputs that ``source`` reads of the structure ``id``, as numbers."""
-        definition = self._definitions[id]
+        definition = self._definition(id)
         inner = definition.expr if isinstance(definition, At) else definition
         assert isinstance(inner, Structure)
         types = {output.name: output.type for output in all_outputs(inner)}

@@ -94,9 +94,8 @@ class Features:
         plan = self.plan
         self._rule_rows = np.array([self._rows[i] for kind in plan.rules for i in kind], np.int64)
         self._rule_ends = np.array(list(accumulate(map(len, plan.rules))), np.int64)
-        late = [i for i, node in enumerate(plan.nodes) if node.late]
-        self._late = [(plan.nodes[i], self._rows[i]) for i in late]
-        self._position = self._position_rules(late)
+        self._late = [(plan.nodes[i], self._rows[i]) for i in plan.late]
+        self._position = self._position_rules(plan.late)
         # Recorded values, the truths among them by their column: of those no number is read.
         named = [(self._rows[i], plan.nodes[i].truth) for i in plan.values.values()]
         self._value_rows = np.array([0 if truth else row for row, truth in named], np.int64)
@@ -221,13 +220,15 @@ class Features:
             track.T, self._rule_rows, self._rule_ends, lo, hi, made.truth, made.alternative
         )
         self._measure(made.measures)
+        if self._position.lo != lo:
+            self._position = replace(self._position, lo=lo)
         return ClockBlock(
             close_ms=track.close_ms[lo:hi],
             base_index=closed_by,
             truth=made.truth,
             alternative=made.alternative,
             measures=made.measures,
-            position=replace(self._position, lo=lo),
+            position=self._position,
         )
 
     def _measure(self, out: Float64) -> None:
@@ -266,7 +267,7 @@ class Features:
             return self._memory(track, first, self._rows[group[0]])
         return self._carried(track, first, self._rows[group[0]])
 
-    def _position_rules(self, late: list[int]) -> PositionRules:
+    def _position_rules(self, late: tuple[int, ...]) -> PositionRules:
         nodes = self.plan.nodes
         fields = np.full(len(POSITION_FIELDS), -1, np.int64)
         for i in late:
@@ -279,7 +280,7 @@ class Features:
             ),
             F=self._clock.F,
             T=self._clock.T,
-            lo=0,
+            lo=self._clock.history,
             fields=fields,
             rows=self._rule_rows,
             ends=self._rule_ends,

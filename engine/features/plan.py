@@ -6,7 +6,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,25 @@ class WarmupPlan:
     ready: Mapping[Timeframe, int]
     base_bars: int
 
+    @classmethod
+    def of(
+        cls, base: Timeframe, nodes: Sequence[Node], history: Mapping[Timeframe, int]
+    ) -> WarmupPlan:
+        """What ``nodes`` need on the timeframes of ``history``."""
+        bars = dict.fromkeys(history, 1)
+        ready = dict.fromkeys(history, 1)
+        for node in nodes:
+            bars[node.timeframe] = max(bars[node.timeframe], node.bars)
+            ready[node.timeframe] = max(ready[node.timeframe], node.valid)
+        reach_ms = max((node.span_ms for node in nodes), default=0)
+        before_ms = max(0, reach_ms - base.ms)
+        return cls(
+            base=base,
+            bars={tf: n for tf, n in bars.items() if n > 1},
+            ready=ready,
+            base_bars=-(-before_ms // base.ms),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, timeframes by name."""
         return {
@@ -79,7 +98,9 @@ class WarmupPlan:
 class FeaturePlan:
     """What a play computes, as data.
 
-    ``nodes`` in dependency order. ``history``: bars each timeframe's columns are read back.
+    ``nodes`` in dependency order, those of other plays among them where several are compiled
+    together; ``late``: this play's own that hang on the position. ``history``: bars each
+    timeframe's columns are read back.
     ``rules``: for each of the four rule kinds the nodes of its alternatives, in order.
     ``measures``: nodes of the prices and distances that entries and brackets are stated in, by row
     of :class:`engine.measures.Measure`.
@@ -97,6 +118,7 @@ class FeaturePlan:
     values: Mapping[str, int]
     warmup: WarmupPlan
     begin: tuple[tuple[int, int, int], ...] = ()
+    late: tuple[int, ...] = ()
 
     @property
     def timeframes(self) -> tuple[Timeframe, ...]:

@@ -68,7 +68,7 @@ def call_indicator(resolver: Resolver, node: CallOf, context: Context) -> Value 
     sources = tuple(value.expr for value in inputs)
     own = resolver.own.get(spec.name)
     if own is not None:
-        resolver.own_used[spec.name] = own
+        resolver.scope.looked.called.add(spec.name)
     if len(spec.outputs) > 1:
         whole = Indicator(spec.name, sources, params, "", Type.MULTI, own)
         return Value(whole, context.timeframe)
@@ -290,9 +290,9 @@ def _constant(resolver: Resolver, node: Syntax) -> Param | Literal | None:
             return literal_of(node.quantity)
         case Truth():
             return Literal(Type.BOOL, node.value)
-        case Name() if node.id in resolver.scope.params:
-            resolver.scope.used.add(node.id)
-            return Param(node.id, resolver.scope.params[node.id])
+        case Name():
+            literal = resolver.scope.param(node.id)
+            return Param(node.id, literal) if literal is not None else None
         case Negative(of=Number() as number):
             literal = literal_of(number.quantity)
             if literal is not None and isinstance(literal.value, Decimal):

@@ -31,9 +31,7 @@ def count_bars(
             bars = int(node.quantity.value)
         elif literal is not None:
             bars = whole_bars(literal, context.timeframe)
-    elif isinstance(node, Name) and node.id in resolver.scope.params:
-        resolver.scope.used.add(node.id)
-        literal = resolver.scope.params[node.id]
+    elif isinstance(node, Name) and (literal := resolver.scope.param(node.id)) is not None:
         bars = whole_bars(literal, context.timeframe)
         param = Param(node.id, literal) if literal.type is Type.INT and bars else None
     elif isinstance(node, Name) and node.id in resolver.scope.broken:
@@ -52,7 +50,7 @@ def _what(node: Syntax, resolver: Resolver, context: Context) -> str:
     if isinstance(node, Number):
         literal = literal_of(node.quantity)
     elif isinstance(node, Name):
-        literal = resolver.scope.params.get(node.id)
+        literal = resolver.scope.param(node.id)
     if literal is not None and literal.type is Type.DURATION:
         return f"{literal_text(literal)} is not a whole number of {context.timeframe} bars"
     return "a number of bars is an int or an int parameter"

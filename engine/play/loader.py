@@ -2,10 +2,12 @@
 
 0. :func:`~engine.play.project.read_project`: the indicators of the play's project.
 1. :func:`~engine.play.document.decode` and :func:`~engine.play.document.compose`: text to nodes.
-2. ``_header``, ``_params``: the plain values; params may be overridden by the caller.
-3. ``_declare``: series, structures and setups to syntax, one id space.
-4. ``in_dependency_order`` and ``Resolver``: names and types.
-5. ``RuleReader``, ``EntryReader``, ``RiskReader``, ``read_limits``: what to do when.
+2. ``_header``, ``read_params``: the plain values.
+3. ``_declare`` and ``in_dependency_order``: series, structures and setups to syntax, one id space.
+4. ``override_params``: params may be overridden by the caller, and what follows read again with
+   others; of that what hangs on none of them is read once (:mod:`engine.play.readings`).
+5. ``Resolver``: names and types.
+6. ``RuleReader``, ``EntryReader``, ``RiskReader``, ``read_limits``: what to do when.
 
 The canonical form and its hash are made when the play is asked for them.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal as OneOf
 
@@ -27,8 +30,9 @@ from engine.play.entry import EntryReader, read_limits
 from engine.play.issues import Code, Issues, Mark, PlayIssue, refusal
 from engine.play.model import Entry, Limits, Play, Risk
 from engine.play.own_indicators import IndicatorSource, UserIndicator
-from engine.play.params import ParamValue, read_params
+from engine.play.params import ParamValue, override_params, read_params
 from engine.play.project import PROJECT_FILE, indicators_of, read_project
+from engine.play.readings import Readings
 from engine.play.resolve import Resolver
 from engine.play.risk import RiskReader
 from engine.play.rules import RuleReader, Rules
@@ -99,11 +103,11 @@ def vary_play(play: Play, params: Sequence[MappingOf[str, ParamValue]]) -> list[
     assert isinstance(root, Mapping), "the source of a play has been read before"
     own = {name: literal_text(literal) for name, literal in play.params}
     indicators = {indicator.spec.name: indicator for indicator in play.indicators}
+    loader = _Loader(root, issues, play.market, indicators)
     found = []
     for overrides in params:
         told = issues.copy()
-        loader = _Loader(root, told, {**own, **overrides}, play.market, indicators)
-        varied = loader.play(play.path, play.source, play.source_sha256)
+        varied = loader.play({**own, **overrides}, told, play.path, play.source, play.source_sha256)
         if varied is None or told.errors:
             raise refusal(told, play.path)
         found.append(varied)
@@ -151,8 +155,8 @@ def _loaded(
     root = compose(text, issues) if text is not None else None
     play = None
     if root is not None and isinstance(root, Mapping):
-        loader = _Loader(root, issues, dict(params or {}), market, own)
-        play = loader.play(path, text or "", sha256_hex(raw))
+        loader = _Loader(root, issues, market, own)
+        play = loader.play(params or {}, issues, path, text or "", sha256_hex(raw))
     elif root is not None:
         issues.error(Code.SHAPE, root.mark(""), "a play is a map of sections", "begin: version: 1")
     if play is None or issues.errors:
@@ -161,49 +165,57 @@ def _loaded(
 
 
 class _Loader:
-    """Reads one composed file."""
+    """Reads one composed file: once what no parameter changes, the rest for each set of them."""
 
     def __init__(
         self,
         root: Mapping,
         issues: Issues,
-        overrides: dict[str, ParamValue],
         market: str | None,
         own: dict[str, UserIndicator],
     ) -> None:
-        self._own = own
-        self._issues, self._overrides, self._market = issues, overrides, market
-        self._scope = Scope()
-        self._root = root
+        self._own, self._root, self._market, self._issues = own, root, market, issues
         self._top = Section(root, "", issues, allowed=SECTIONS)
-
-    def play(self, path: str, text: str, sha256: str) -> Play | None:
-        """The play; None when something that everything hangs on was reported."""
-        name, description, market = self._header()
-        clock = self._clock()
-        read_params(
-            self._top.mapping("params", "names to constants"),
-            self._overrides,
-            self._scope,
-            self._issues,
-        )
+        self._head = self._header()
+        self._clock = self._timeframe()
+        self._scope = Scope()
+        self._params = self._top.mapping("params", "names to constants")
+        self._declared = read_params(self._params, self._scope, issues)
         self._declare("series")
         self._declare("structure")
         self._declare("setup")
-        ordered = in_dependency_order(self._scope, self._issues)
+        self._ordered = in_dependency_order(self._scope, issues)
+        self._readings = Readings()
+
+    def play(
+        self,
+        overrides: MappingOf[str, ParamValue],
+        issues: Issues,
+        path: str,
+        text: str,
+        sha256: str,
+    ) -> Play | None:
+        """The play with ``overrides``; None when something that everything hangs on was
+        reported."""
+        scope = self._scope.undefined()
+        override_params(self._params, self._declared, overrides, scope, issues)
         # Without a clock nothing has a timeframe; a stand-in still finds the other problems.
-        resolver = Resolver(self._scope, clock or Timeframe.M1, self._issues, self._own)
+        clock = self._clock or Timeframe.M1
+        resolver = Resolver(scope, clock, issues, self._own, self._readings)
+        ordered = [scope.definitions[definition.id] for definition in self._ordered]
         for definition in ordered:
             resolver.define(definition)
-        rules = RuleReader(resolver, self._issues).read(self._top)
-        entry, risk, limits = self._trading(resolver, rules)
-        if self._issues.errors or clock is None or risk is None:
+        top = Section(self._root, "", issues, allowed=SECTIONS)
+        rules = RuleReader(resolver, issues).read(top)
+        entry, risk, limits = _trading(top, resolver, rules)
+        if issues.errors or self._clock is None or risk is None:
             return None
-        self._warn_unused()
-        params = tuple(sorted(self._scope.params.items()))
+        self._warn_unused(scope, issues)
+        params = tuple(sorted(scope.params.items()))
         series, setups = _values(ordered, "series"), _values(ordered, "setup")
         structures = _values(ordered, "structure")
-        indicators = tuple(own for _, own in sorted(resolver.own_used.items()))
+        indicators = tuple(self._own[name] for name in sorted(scope.looked.called))
+        name, description, market = self._head
         return Play(
             name=name,
             description=description,
@@ -220,7 +232,7 @@ class _Loader:
             path=path,
             source=text,
             source_sha256=sha256,
-            warnings=tuple(str(issue) for issue in self._issues.warnings),
+            warnings=tuple(str(issue) for issue in issues.warnings),
             indicators=indicators,
         )
 
@@ -267,7 +279,7 @@ class _Loader:
             symbols.append((self._market, place))
         return symbols
 
-    def _clock(self) -> Timeframe | None:
+    def _timeframe(self) -> Timeframe | None:
         clock = self._top.text("clock", hint="write clock: 1h")
         if clock is None:
             return None
@@ -294,40 +306,45 @@ class _Loader:
                     kind, key.text, syntax, node.mark(path)
                 )
 
-    # -- entry, risk, limits ------------------------------------------------------------------
+    def _warn_unused(self, scope: Scope, issues: Issues) -> None:
+        used = scope.looked.used
+        for id, definition in sorted(scope.definitions.items()):
+            if id not in used:
+                what = f"the {definition.kind} {id!r} is not used"
+                issues.warn(Code.UNUSED, definition.mark, what)
+        for id in sorted(scope.params):
+            if id not in used:
+                issues.warn(Code.UNUSED, self._declared[id], f"the parameter {id!r} is not used")
 
-    def _trading(self, resolver: Resolver, rules: Rules) -> tuple[Entry, Risk | None, Limits]:
-        constants = Constants(self._scope, resolver.clock, self._issues)
-        written = {kind for kind, _ in rules}
-        sides = tuple(side for side in SIDES if f"enter_{side}" in written)
-        sided = SidedReader(resolver, sides, self._issues)
-        entry, limits, risk = Entry(), Limits(), None
-        node = self._top.mapping("entry", "how to enter")
-        if node is not None:
-            entry = EntryReader(sided, constants, self._issues).read(node, "entry")
-        node = self._top.mapping("risk", "size, stop and target")
-        if self._top.get("risk") is None:
-            self._top.require("risk", "write risk: with size: { qty: 1 } and stop: none at least")
-        if node is not None:
-            brackets = BracketReader(resolver, sided, constants, self._issues)
-            risk = RiskReader(brackets, constants, self._issues).read(node, "risk")
-        node = self._top.mapping("limits", "limits on trading")
-        if node is not None:
-            limits = read_limits(node, "limits", constants, self._issues)
-        return entry, risk, limits
 
-    def _warn_unused(self) -> None:
-        for id, definition in sorted(self._scope.definitions.items()):
-            if id not in self._scope.used:
-                self._issues.warn(
-                    Code.UNUSED, definition.mark, f"the {definition.kind} {id!r} is not used"
-                )
-        section = self._top.get("params")
-        for id in sorted(self._scope.params):
-            node = section.get(id) if isinstance(section, Mapping) else None
-            if id not in self._scope.used and node is not None:
-                mark = node.mark(child_path("params", id))
-                self._issues.warn(Code.UNUSED, mark, f"the parameter {id!r} is not used")
+def _trading(top: Section, resolver: Resolver, rules: Rules) -> tuple[Entry, Risk | None, Limits]:
+    """Entry, risk and limits of a play that enters by ``rules``."""
+    issues = resolver.issues
+    constants = Constants(resolver.scope, resolver.clock, issues)
+    written = {kind for kind, _ in rules}
+    sides = tuple(side for side in SIDES if f"enter_{side}" in written)
+    sided = SidedReader(resolver, sides, issues)
+
+    def read_entry(node: Mapping) -> Entry:
+        return EntryReader(sided, constants, issues).read(node, "entry")
+
+    def read_risk(node: Mapping) -> Risk | None:
+        brackets = BracketReader(resolver, sided, constants, issues)
+        return RiskReader(brackets, constants, issues).read(node, "risk")
+
+    entry, limits, risk = Entry(), Limits(), None
+    node = top.mapping("entry", "how to enter")
+    if node is not None:
+        entry = resolver.once("entry", partial(read_entry, node))
+    if top.get("risk") is None:
+        top.require("risk", "write risk: with size: { qty: 1 } and stop: none at least")
+    node = top.mapping("risk", "size, stop and target")
+    if node is not None:
+        risk = resolver.once("risk", partial(read_risk, node))
+    node = top.mapping("limits", "limits on trading")
+    if node is not None:
+        limits = resolver.once("limits", partial(read_limits, node, "limits", constants, issues))
+    return entry, risk, limits
 
 
 def _values(ordered: list[Definition], kind: str) -> tuple[tuple[str, Expr], ...]:

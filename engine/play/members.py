@@ -72,10 +72,9 @@ def _selector(resolver: Resolver, node: Number | Name) -> str | None:
     """What stands between the brackets, as output names spell it."""
     if isinstance(node, Number):
         return decimal_text(node.quantity.value) if not node.quantity.unit else None
-    literal = resolver.scope.params.get(node.id)
+    literal = resolver.scope.param(node.id)
     if literal is None or literal.type is not Type.INT or not isinstance(literal.value, Decimal):
         return None
-    resolver.scope.used.add(node.id)
     return decimal_text(literal.value)
 
 

@@ -46,10 +46,10 @@ def select(expr: Expr, part: str, type: Type) -> Expr:
 def held_under(expr: Expr, scope: Scope) -> At | None:
     """The ``@tf`` an expression stands under as a whole, through names; None if it does not."""
     while isinstance(expr, Ref):
-        definition = scope.definitions[expr.id]
-        if definition.value is None:
+        value = scope.value(expr.id)
+        if value is None:
             return None
-        inner = definition.value.expr
+        inner = value.expr
         expr = select(inner, expr.field, expr.type) if expr.field else inner
     return expr if isinstance(expr, At) else None
 
@@ -83,17 +83,17 @@ def _parts(expr: Expr, scope: Scope, mark: str) -> dict[str, OutputSpec]:
         if not isinstance(expr, Ref) or expr.type not in (Type.MULTI, Type.ZONE):
             return {} if not isinstance(expr, Ref) or expr.field else _of_series(expr, scope, mark)
         path = path or expr.field
-        definition = scope.definitions[expr.id]
-        if definition.value is None:
+        value = scope.value(expr.id)
+        if value is None:
             return {}
-        expr = definition.value.expr
+        expr = value.expr
     return _following(expr, path or expr.output, mark)
 
 
 def _of_series(ref: Ref, scope: Scope, mark: str) -> dict[str, OutputSpec]:
     """``x.value`` of a series that is an indicator of one output is ``x``."""
-    definition = scope.definitions[ref.id]
-    inner = definition.value.expr if definition.value is not None else None
+    value = scope.value(ref.id)
+    inner = value.expr if value is not None else None
     while isinstance(inner, At):
         inner = inner.expr
     if isinstance(inner, Ref) and not inner.field:

@@ -16,10 +16,8 @@ from engine.play.text import literal_text
 ParamValue: TypeAlias = str | int | float | Decimal
 
 
-def read_params(
-    section: Mapping | None, overrides: MappingOf[str, ParamValue], scope: Scope, issues: Issues
-) -> None:
-    """Declares every parameter in ``scope``, with the overriding value where there is one."""
+def read_params(section: Mapping | None, scope: Scope, issues: Issues) -> dict[str, Mark]:
+    """Declares every parameter in ``scope``; where each stands in the file."""
     declared: dict[str, Mark] = {}
     for key, node in section.entries if section is not None else ():
         path = child_path("params", key.text)
@@ -32,6 +30,18 @@ def read_params(
             scope.broken.add(key.text)
         else:
             scope.params[key.text] = literal
+    return declared
+
+
+def override_params(
+    section: Mapping | None,
+    declared: MappingOf[str, Mark],
+    overrides: MappingOf[str, ParamValue],
+    scope: Scope,
+    issues: Issues,
+) -> None:
+    """Gives parameters that ``section`` has ``declared`` the overriding value where there is
+    one."""
     place = section.mark("params") if section is not None else Mark("params", 1, 1)
     for id, value in sorted(overrides.items()):
         if id in declared:

@@ -39,8 +39,9 @@ def structure_reference(
             message = f"{slot!r} of {owner} is the id of a {kind}"
             resolver.fail(context, Code.ARGUMENT, start(node), message, hint)
         return None
-    scope.used.add(node.id)
-    value = known[node.id]
+    scope.named(node.id)
+    value = scope.value(node.id)
+    assert value is not None, "what is known has a value"
     name = _name_of(value)
     if name != kind:
         message = f"{slot!r} of {owner} is a {kind}, not a {name}"

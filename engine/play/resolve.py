@@ -8,8 +8,9 @@ reported problem is silent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from engine.indicators.registry import INDICATORS
 from engine.indicators.spec import IndicatorSpec
@@ -23,6 +24,7 @@ from engine.play.members import index, member, only_output, refuse_bare
 from engine.play.operators import Problem, type_name
 from engine.play.own_indicators import UserIndicator
 from engine.play.quantity import literal_of
+from engine.play.readings import Readings
 from engine.play.scope import Definition, Scope, Value
 from engine.play.structures import define_structure, on_timeframe
 from engine.play.syntax import (
@@ -47,6 +49,8 @@ from engine.play.timeframes import at_timeframe
 from engine.play.vocabulary import PRICES
 from engine.structures.registry import STRUCTURES
 from engine.timeframe import Timeframe
+
+T = TypeVar("T")
 
 #: Nodes that names standing under ``@`` may expand to, in one play.
 MAX_EXPANDED = 10_000
@@ -74,12 +78,16 @@ class Resolver:
         clock: Timeframe,
         issues: Issues,
         own: Mapping[str, UserIndicator] | None = None,
+        readings: Readings | None = None,
     ) -> None:
         self.scope, self.clock, self.issues = scope, clock, issues
-        #: The indicators of the play's project by name, and those of them that the play calls.
+        #: The indicators of the play's project by name.
         self.own: Mapping[str, UserIndicator] = own or {}
-        self.own_used: dict[str, UserIndicator] = {}
-        self._expanded = 0
+        self._readings = readings or Readings()
+
+    def once(self, part: str, read: Callable[[], T]) -> T:
+        """What ``read`` finds of a ``part`` of the file, or found before by the same values."""
+        return self._readings.once(part, self.scope, read)[0]
 
     def declaration(self, name: str) -> IndicatorSpec | None:
         """The declaration of the indicator ``name``, built in or the project's; None if it is
@@ -91,31 +99,37 @@ class Resolver:
     def define(self, definition: Definition) -> None:
         """Resolves a series, structure or setup; series may be bare multi-output indicators."""
         definition.resolved = True
-        if definition.syntax is None:
-            return
+        syntax = definition.syntax
+        if syntax is not None:
+            definition.value, definition.reading = self._readings.once(
+                f"{definition.kind}.{definition.id}",
+                self.scope,
+                lambda: self._definition(definition, syntax),
+            )
+
+    def _definition(self, definition: Definition, syntax: Syntax) -> Value | None:
         context = Context(self.clock)
         if definition.kind == "setup":
-            definition.value = self.truth(definition.syntax)
-            return
+            return self.truth(syntax)
         if definition.kind == "structure":
-            definition.value = define_structure(self, definition.id, definition.syntax, context)
-            return
-        value = self.whole(definition.syntax, context)
+            return define_structure(self, definition.id, syntax, context)
+        value = self.whole(syntax, context)
         if value is None:
-            return
+            return None
         alias = isinstance(value.expr, Ref) and value.expr.type is Type.MULTI
         if alias or value.expr.type is Type.ZONE:
-            refuse_bare(self, value.expr, start(definition.syntax), context)
+            refuse_bare(self, value.expr, start(syntax), context)
         elif value.expr.type not in _SERIES_TYPES:
             self.fail(
                 context,
                 Code.TYPE,
-                start(definition.syntax),
+                start(syntax),
                 f"a series is a number or a truth value, not {type_name(value.expr)}",
                 "a constant belongs in params",
             )
         else:
-            definition.value = value
+            return value
+        return None
 
     def truth(self, syntax: Syntax, *, position: bool = False) -> Value | None:
         """A condition on the clock: a bool or an event; ``position``: it may read the position."""
@@ -291,13 +305,12 @@ class Resolver:
     # -- names --------------------------------------------------------------------------------
 
     def _name(self, node: Name, context: Context) -> Value | None:
-        definition = self.scope.definitions.get(node.id)
+        definition = self.scope.named(node.id)
         if definition is not None:
-            self.scope.used.add(node.id)
             return self._defined(definition, node, context)
-        if node.id in self.scope.params:
-            self.scope.used.add(node.id)
-            return Value(Param(node.id, self.scope.params[node.id]), None)
+        literal = self.scope.param(node.id)
+        if literal is not None:
+            return Value(Param(node.id, literal), None)
         if node.id in self.scope.broken:
             return None
         if node.id in PRICES:
@@ -340,10 +353,11 @@ class Resolver:
             ref = Ref(definition.kind, definition.id, "", value.expr.type)
             return replace(value, expr=ref)
         if definition.kind == "structure":
-            return on_timeframe(self, value, node, context)
+            whole = self.scope.value(node.id)
+            return on_timeframe(self, whole, node, context) if whole is not None else None
         # Under @tf a name stands for its definition, computed on the bars of tf.
-        self._expanded += definition.size
-        if self._expanded > MAX_EXPANDED:
+        self.scope.looked.expanded += definition.size
+        if self.scope.looked.expanded > MAX_EXPANDED:
             self.fail(
                 context,
                 Code.LIMIT,

@@ -53,8 +53,11 @@ class RuleReader:
         for kind in RULE_KINDS:
             written = section.get(kind)
             if written is not None:
-                rules.append((kind, self._rule(written, kind)))
+                rules.append((kind, self._once(written, kind)))
         return tuple(rules)
+
+    def _once(self, node: Node, kind: str) -> tuple[Rule, ...]:
+        return self._resolver.once(f"rules.{kind}", lambda: self._rule(node, kind))
 
     def _rule(self, node: Node, kind: str) -> tuple[Rule, ...]:
         """The alternatives of one rule, in written order; a single condition has the kind's id."""

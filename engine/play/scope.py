@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
 from engine.play.ast import Expr, Literal
@@ -28,7 +28,8 @@ class Value:
 
 @dataclass(slots=True)
 class Definition:
-    """A series, structure or setup: as written (None when refused), once resolved its value.
+    """A series, structure or setup: as written (None when refused), once resolved its value and
+    the number of the reading that gave it (:mod:`engine.play.readings`).
 
     ``size`` and ``levels`` measure the tree with every name in it written out.
     """
@@ -39,19 +40,69 @@ class Definition:
     mark: Mark
     value: Value | None = None
     resolved: bool = False
+    reading: int = 0
     size: int = 0
     levels: int = 0
 
 
 @dataclass(slots=True)
+class Looked:
+    """What reading looked at: the ids ``used``, of which a parameter shows its value, a definition
+    only its type, pace and members; the definitions ``opened`` for their whole value; the
+    project's indicators ``called``; the nodes that names under ``@`` ``expanded`` to."""
+
+    used: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
+    expanded: int = 0
+
+    def add(self, other: Looked) -> None:
+        """Take what ``other`` looked at."""
+        self.used |= other.used
+        self.opened |= other.opened
+        self.called |= other.called
+        self.expanded += other.expanded
+
+
+@dataclass(slots=True)
 class Scope:
     """The one id space of a play. A name in ``broken`` is declared, but something is wrong with
-    it that has already been reported."""
+    it that has already been reported.
+
+    Whoever looks at a value goes through :meth:`param`, :meth:`named` or :meth:`value`, which note
+    it in ``looked``.
+    """
 
     params: dict[str, Literal] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
+    looked: Looked = field(default_factory=Looked)
+
+    def undefined(self) -> Scope:
+        """The same names, none of the definitions resolved and nothing looked at yet."""
+        definitions = {id: replace(one) for id, one in self.definitions.items()}
+        return Scope(dict(self.params), definitions, set(self.broken))
+
+    def param(self, id: str) -> Literal | None:
+        """The value of a parameter, which counts as used; None when ``id`` is none."""
+        literal = self.params.get(id)
+        if literal is not None:
+            self.looked.used.add(id)
+        return literal
+
+    def named(self, id: str) -> Definition | None:
+        """The definition ``id``, which counts as used; None when ``id`` is none. Of its value no
+        more may be looked at than type, pace and members, the rest with :meth:`value`."""
+        definition = self.definitions.get(id)
+        if definition is not None:
+            self.looked.used.add(id)
+        return definition
+
+    def value(self, id: str) -> Value | None:
+        """The whole value of the definition ``id``, which counts as opened; None if it has
+        none."""
+        self.looked.opened.add(id)
+        return self.definitions[id].value
 
     def ids(self) -> list[str]:
         """Every id of the play, sorted."""

@@ -50,8 +50,8 @@ class Section:
         self._node, self._path, self._issues = node, path, issues
         self._values = {key.text: value for key, value in node.entries}
         for key, _ in node.entries:
-            mark = key.mark(child_path(path, key.text))
             if key.text not in allowed:
+                mark = key.mark(child_path(path, key.text))
                 hint = suggestion(key.text, allowed)
                 if any(sign in key.text for sign in "()[],"):
                     hint = f"{FLOW_HINT}; {hint}"
@@ -259,9 +259,9 @@ class Constants:
 
     def _literal(self, scalar: Scalar, path: str, words: str) -> Literal | None:
         text = scalar.text.strip()
-        if text in self._scope.params:
-            self._scope.used.add(text)
-            return self._scope.params[text]
+        literal = self._scope.param(text)
+        if literal is not None:
+            return literal
         if text in self._scope.broken:
             return None
         if ID.fullmatch(text) and text not in {"true", "false"}:

@@ -70,8 +70,10 @@ def _inherited(resolver: Resolver, node: Syntax) -> Timeframe | None:
     for argument in arguments:
         if isinstance(argument.value, Name):
             definition = resolver.scope.definitions.get(argument.value.id)
-            if definition is not None and definition.kind == "structure" and definition.value:
-                return timeframe_of(definition.value, resolver.clock)
+            if definition is not None and definition.kind == "structure":
+                value = resolver.scope.value(definition.id)
+                if value is not None:
+                    return timeframe_of(value, resolver.clock)
     return None
 
 
