@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.bars import Bars, FloatColumn
 from engine.errors import DataError
 from engine.exchange.instrument import MAX_PRICE_DECIMALS, Instrument, decimals_of
+from engine.jit import njit
 from engine.timeframe import format_ms
 
 Units = npt.NDArray[np.int32]
