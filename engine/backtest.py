@@ -13,7 +13,7 @@ when they are asked for. It does not depend on the size of blocks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -203,8 +203,7 @@ def run_backtest(
         ledger=exchange.rows(Table.LEDGER),
         decisions=exchange.rows(Table.DECISIONS),
         events=exchange.rows(Table.EVENTS),
-        # Its own marks: the other price columns need not outlive the run.
-        curve=replace(exchange.curve(), mark=inputs.prices.mark_close.copy()),
+        curve=exchange.curve(),
         state=exchange.state.copy(),
         names=names,
         values=np.concatenate(values) if values else np.empty((0, len(names))),

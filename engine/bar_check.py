@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from engine.jit import njit
 
 Float64 = npt.NDArray[np.float64]
 

@@ -12,13 +12,14 @@ kernels stay plain Python.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
 
 from engine.cells import ANNOTATION, of_array
+from engine.jit import Compiled, compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,9 +30,6 @@ Int32 = npt.NDArray[np.int32]
 Int16 = npt.NDArray[np.int16]
 UInt8 = npt.NDArray[np.uint8]
 
-#: ``_nrt`` is numba's own switch, missing from its annotations.
-_compiled: Any = njit
-
 
 def _handed(argument: Any, by_address: bool) -> Any:
     """The type a kernel is compiled for when another hands it ``argument``."""
@@ -41,36 +39,39 @@ def _handed(argument: Any, by_address: bool) -> Any:
     return types.int64 if isinstance(plain, (types.IntEnumMember, types.Integer)) else plain
 
 
+class _Kernel(Compiled):
+    """A function compiled by :func:`kernel`."""
+
+    def handed(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        kinds = self.py_func.__annotations__.values()
+        return tuple(
+            _handed(argument, kind == ANNOTATION)
+            for argument, kind in zip(arguments, kinds, strict=False)
+        )
+
+
 def kernel(function: Function) -> Function:
     """The compiled, cached form of ``function``."""
-    return _kernel(function, inlined=False)
+    return compiled(function, by=_Kernel, _nrt=False)
 
 
 def inlined(function: Function) -> Function:
     """As :func:`kernel`, and put where it is called: guards before something rare, and what is
     called in one place on the way of every trade."""
-    return _kernel(function, inlined=True)
+    return compiled(function, by=_Kernel, _nrt=False, forceinline=True)
 
 
-def _kernel(function: Function, *, inlined: bool) -> Function:
-    dispatcher = _compiled(cache=True, _nrt=False, forceinline=inlined)(function)
-    if dispatcher is function:  # numba's JIT is disabled
-        return function
-    resolve = dispatcher.get_call_template
-    by_address = [kind == ANNOTATION for kind in function.__annotations__.values()]
+class _ForConstants(Compiled):
+    """A function compiled by :func:`constant_kernel`."""
 
-    def from_a_kernel(arguments: Any, keywords: Any) -> Any:
-        handed = zip(arguments, by_address, strict=False)
-        return resolve(tuple(_handed(argument, short) for argument, short in handed), keywords)
-
-    dispatcher.get_call_template = from_a_kernel
-    return cast(Function, dispatcher)
+    def handed(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        return arguments
 
 
 def constant_kernel(function: Function) -> Function:
     """As :func:`kernel`, but compiled anew for each constant it is called with: dividing by a
     constant is several times faster than dividing by a variable."""
-    return cast(Function, _compiled(cache=True, _nrt=False)(function))
+    return compiled(function, by=_ForConstants, _nrt=False)
 
 
 @kernel

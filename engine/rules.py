@@ -10,7 +10,7 @@ The same compiled :func:`decide` runs in the backtest's loop and in the live eng
 
 from __future__ import annotations
 
-from numba import njit
+from engine.jit import njit
 
 FALSE, NULL, TRUE = 0, 1, 2
 

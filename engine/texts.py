@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
+
+from engine.jit import njit
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.exchange.layout import MarkRow
-from engine.exchange.prices import Units
 from engine.exchange.times import BarTimes
+from engine.jit import njit
 from engine.timeframe import DAY_MS
 
 Int64 = npt.NDArray[np.int64]
@@ -47,13 +46,15 @@ class EquityColumns:
 
 @dataclass(frozen=True, eq=False)
 class EquityCurve:
-    """``runs`` int64[k, :] by ``MarkRow``; ``mark`` int32[n] mark closes in price units and
-    ``times`` of all fill bars; ``clock_bars`` int64[m]: the fill bars that close
-    a clock bar, None when every bar stepped does; ``initial_e8`` equity before the first bar;
-    ``terminal`` int64[4]: time, equity, peak and signed lots at the end."""
+    """``runs`` int64[k, :] by ``MarkRow``; ``mark_usdt`` float64[n] mark closes, each a whole
+    number of ``1 / scale`` (the dataset's: the run's own price columns need not outlive it), and
+    ``times`` of all fill bars; ``clock_bars`` int64[m]: the fill bars that close a clock bar, None
+    when every bar stepped does; ``initial_e8`` equity before the first bar; ``terminal`` int64[4]:
+    time, equity, peak and signed lots at the end."""
 
     runs: Int64
-    mark: Units
+    mark_usdt: Float64
+    scale: float
     times: BarTimes
     clock_bars: Int64 | None
     initial_e8: int
@@ -66,8 +67,7 @@ class EquityCurve:
 
     def columns(self, lot: tuple[int, int]) -> EquityColumns:
         """Written out; ``lot``: base units of one lot as a fraction."""
-        closes = self._times()
-        n = len(closes) + 1
+        n = self._points() + 1
         # One piece of memory: the system gives it in large pages, and takes it back at once.
         cells = np.empty((6, n))
         found = EquityColumns(
@@ -78,29 +78,37 @@ class EquityCurve:
             position_qty=cells[4],
             position_lots=cells[5].view(np.int64),
         )
-        found.ts_ms[:-1] = closes
+        self._write_times(found.ts_ms[:-1])
         found.ts_ms[-1] = self.terminal[0]
         bars, every = self.clock_bars, self.clock_bars is None
         _write(
-            self.runs, self.mark, _NO_BARS if bars is None else bars, every,
+            self.runs, self.mark_usdt, self.scale, _NO_BARS if bars is None else bars, every,
             self.initial_e8, self.terminal, lot[0], lot[1],
             found.equity_usdt, found.equity_e8, found.drawdown_pct, found.position_qty,
             found.position_lots,
         )  # fmt: skip
         return found
 
-    def _times(self) -> Int64:
-        """Closes of the clock bars."""
+    def _points(self) -> int:
+        """How many clock bars closed."""
         if self.clock_bars is not None:
-            return self.times.closes(self.clock_bars)
-        if not len(self.runs):
-            return np.empty(0, np.int64)
-        return self.times.closes(slice(int(self.runs[0, _FIRST]), int(self.runs[-1, _END])))
+            return len(self.clock_bars)
+        return int(self.runs[-1, _END] - self.runs[0, _FIRST]) if len(self.runs) else 0
+
+    def _write_times(self, out: Int64) -> None:
+        """Closes of the clock bars, into ``out``."""
+        bars: slice | Int64 = slice(0)
+        if self.clock_bars is not None:
+            bars = self.clock_bars
+        elif len(self.runs):
+            bars = slice(int(self.runs[0, _FIRST]), int(self.runs[-1, _END]))
+        self.times.write_closes(bars, out)
 
     def at_midnights(self) -> Int64:
         """Equity (1e-8 USDT) at successive 00:00 UTC from the first to the last point, each that of
         the last point at or before it."""
-        closes, ended = self._times(), int(self.terminal[0])
+        closes, ended = np.empty(self._points(), np.int64), int(self.terminal[0])
+        self._write_times(closes)
         first = int(closes[0]) if len(closes) else ended
         moments = np.arange(-(-first // DAY_MS), ended // DAY_MS + 1, dtype=np.int64) * DAY_MS
         found = np.full(len(moments), self.final_e8, np.int64)
@@ -110,14 +118,15 @@ class EquityCurve:
         at = np.searchsorted(closes, moments[within], side="right") - 1
         bars = self.runs[0, _FIRST] + at if self.clock_bars is None else self.clock_bars[at]
         run = self.runs[np.searchsorted(self.runs[:, _FIRST], bars, side="right") - 1]
-        found[within] = run[:, _FIXED] + run[:, _PER_UNIT] * self.mark[bars]
+        units = (self.mark_usdt[bars] * self.scale + 0.5).astype(np.int64)
+        found[within] = run[:, _FIXED] + run[:, _PER_UNIT] * units
         return found
 
 
 @njit(cache=True, error_model="numpy")
 def _write(
-    runs: Int64, mark: Units, clock_bars: Int64, every: bool, initial: int, terminal: Int64,
-    numerator: int, denominator: int,
+    runs: Int64, mark: Float64, scale: float, clock_bars: Int64, every: bool,
+    initial: int, terminal: Int64, numerator: int, denominator: int,
     usdt: Float64, e8: Int64, drawdown: Float64, qty: Float64, lots: Int64,
 ) -> None:  # fmt: skip
     """One pass over the runs; the peak is that of every bar, cells are written at clock closes."""
@@ -145,7 +154,7 @@ def _write(
         if every:
             out = np.uint64(k)
             for i in range(np.uint64(first), np.uint64(end)):
-                equity = fixed + per_unit * np.int64(mark[i])
+                equity = fixed + per_unit * np.int64(np.int32(mark[i] * scale + 0.5))
                 peak = max(peak, equity)
                 usdt[out] = equity / 1e8
                 e8[out] = equity
@@ -156,7 +165,7 @@ def _write(
             k += end - first
             continue
         for i in range(first, end):
-            equity = fixed + per_unit * mark[i]
+            equity = fixed + per_unit * np.int64(np.int32(mark[i] * scale + 0.5))
             peak = max(peak, equity)
             if k < n and clock_bars[k] == i:
                 usdt[k] = equity / 1e8

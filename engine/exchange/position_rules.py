@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.cells import Cells
 from engine.exchange.layout import Param, State
 from engine.exchange.margin import E8
 from engine.features.late import evaluate_late
 from engine.features.program import rule_columns
+from engine.jit import njit
 from engine.kernel import Float64, Int16, Int64, UInt8, wide
 
 _LONG, _SHORT = 0.0, 1.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.bars import Bars, FloatColumn
 from engine.errors import DataError
 from engine.exchange.instrument import MAX_PRICE_DECIMALS, Instrument, decimals_of
+from engine.jit import njit
 from engine.timeframe import format_ms
 
 Units = npt.NDArray[np.int32]
@@ -25,7 +25,8 @@ class PriceColumns:
     """Last, mark and index prices of the fill series, int32[n] in units of 10^-``decimals`` USDT.
 
     Mark and index columns are the last price's own where the run has no series of theirs.
-    ``largest`` is the largest unit of all columns.
+    ``largest`` is the largest unit of all columns. ``mark_close_usdt`` float64[n]: the series that
+    ``mark_close`` was made of, as it was given.
     """
 
     open: Units
@@ -42,6 +43,7 @@ class PriceColumns:
     index_close: Units
     decimals: int
     largest: int
+    mark_close_usdt: FloatColumn
 
 
 @njit(cache=True)
@@ -95,7 +97,8 @@ def price_columns(
     of_index = units[-4:] if index is not None else last
     names = [f.name for f in fields(PriceColumns)]
     found = dict(zip(names, [*last, *of_mark, *of_index], strict=False))
-    return PriceColumns(**found, decimals=decimals, largest=largest)
+    marks = bars.close if mark is None else mark.close
+    return PriceColumns(**found, decimals=decimals, largest=largest, mark_close_usdt=marks)
 
 
 def _all_units(

@@ -193,7 +193,8 @@ class SimulatedExchange:
         bars = None if every else np.concatenate([np.asarray(b) for b in self._clock_bars])
         return EquityCurve(
             runs=np.ascontiguousarray(self.rows(Table.MARKS)),
-            mark=self.prices.mark_close,
+            mark_usdt=self.prices.mark_close_usdt,
+            scale=10.0**self.prices.decimals,
             times=self.times,
             clock_bars=bars,
             initial_e8=int(self.state[State.INITIAL_E8]),

@@ -14,7 +14,6 @@ Numbered invariants:
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from engine.cells import Cells
 from engine.exchange.book import cancel_entries, expire_entries, next_expiry
@@ -34,6 +33,7 @@ from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
 from engine.exchange.room import has_room, rows_written
 from engine.exchange.times import time_of
+from engine.jit import njit
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide

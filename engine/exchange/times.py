@@ -27,9 +27,16 @@ class BarTimes:
             return cls(open_ms, 0, bar_opens(bar_indices(open_ms, timeframe) + 1, timeframe))
         return cls(open_ms, timeframe.ms)
 
-    def closes(self, bars: slice | npt.NDArray[np.int64]) -> Int64:
-        """When some bars close."""
-        return self.open_ms[bars] + self.bar_ms if self.bar_ms else self.close_ms[bars]
+    def write_closes(self, bars: slice | npt.NDArray[np.int64], out: Int64) -> None:
+        """When some bars close, into ``out``."""
+        if not self.bar_ms:
+            out[:] = self.close_ms[bars]
+        elif isinstance(bars, slice):
+            np.add(self.open_ms[bars], self.bar_ms, out=out)
+        else:
+            # A mode that checks no index needs no room of its own; every one here is of a bar.
+            np.take(self.open_ms, bars, out=out, mode="clip")
+            out += self.bar_ms
 
 
 @kernel

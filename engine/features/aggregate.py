@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.bars import Bars
+from engine.jit import njit
 from engine.timeframe import Timeframe, bar_index, bar_indices, bar_open_ms, bar_opens
 
 Int64 = npt.NDArray[np.int64]

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.features.memory import Memory
 from engine.features.program import Code, Floats, Truths, evaluate
+from engine.jit import njit
 
 #: Copy ``n`` bars before a position's first close: destination, source; numbers and truth values.
 BEGIN, BEGIN_TRUTH = 98, 99

@@ -13,11 +13,11 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from engine.features.program import Floats, Truths
 from engine.indicators import extremes, windows
 from engine.indicators.windows import DIRECT_MAX
+from engine.jit import njit
 
 State = npt.NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from engine.jit import njit
 from engine.search import first_above
 
 Floats = npt.NDArray[np.float64]

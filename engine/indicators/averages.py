@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions, windows
 from engine.indicators.columns import TILE, load, ratio, store, tile
 from engine.indicators.extremes import lag, lag_cells
@@ -22,6 +20,7 @@ from engine.indicators.spec import (
     outputs,
     rma_bars,
 )
+from engine.jit import njit
 
 _SECOND = recursions.EXPONENTIAL_CELLS
 _THIRD = 2 * recursions.EXPONENTIAL_CELLS

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.spec import (
     Block,
@@ -15,6 +13,7 @@ from engine.indicators.spec import (
     decay_bars,
     outputs,
 )
+from engine.jit import njit
 
 #: Bars in which the open's past loses a factor e: it keeps half of it each bar.
 _BARS_PER_E = 1.4426950408889634

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from numba import njit
-
 from engine.indicators import recursions
 from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.extremes import (
@@ -31,6 +29,7 @@ from engine.indicators.spec import (
     rma_bars,
 )
 from engine.indicators.volatility import TRUE_RANGE_CELLS, true_range
+from engine.jit import njit
 
 #: State cells of :func:`keltner`.
 KELTNER_CELLS = TRUE_RANGE_CELLS + 2 * recursions.EXPONENTIAL_CELLS

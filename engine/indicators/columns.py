@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from engine.indicators.spec import Block, Rows, Vector
+from engine.jit import njit
 
 #: Bars a kernel works on at a time.
 TILE = 512

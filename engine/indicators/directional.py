@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions, windows
 from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
 from engine.indicators.extremes import age_of_highest, lag, lag_cells
@@ -22,6 +20,7 @@ from engine.indicators.spec import (
 from engine.indicators.trend import without_first
 from engine.indicators.volatility import TRUE_RANGE_CELLS, true_range
 from engine.indicators.windows import history_cells, moment_cells
+from engine.jit import njit
 
 #: State cells of :func:`movements`: whether a bar was seen, its high, its low.
 MOVEMENT_CELLS = 3

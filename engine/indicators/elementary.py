@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from engine.jit import njit
 
 # ln 2 in two parts: the first has trailing zeros, so its product with an exponent is exact.
 _LN2_HIGH = 6.93147180369123816490e-01

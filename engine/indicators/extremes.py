@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from engine.indicators.spec import Vector
 from engine.indicators.windows import history_cells, with_history
+from engine.jit import njit
 
 _BEGUN, _SO_FAR, _HEAD = 0, 1, 2
 

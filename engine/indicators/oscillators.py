@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions
 from engine.indicators.columns import TILE, load, ratio, store, tile
 from engine.indicators.elementary import log
@@ -22,6 +20,7 @@ from engine.indicators.spec import (
     outputs,
     rma_bars,
 )
+from engine.jit import njit
 
 _GAINS = recursions.CHANGE_CELLS
 _LOSSES = _GAINS + recursions.EXPONENTIAL_CELLS

@@ -12,7 +12,6 @@ import math
 from decimal import Decimal
 
 import numpy as np
-from numba import njit
 
 from engine.indicators.columns import TILE, load, store, tile
 from engine.indicators.spec import (
@@ -27,6 +26,7 @@ from engine.indicators.spec import (
 )
 from engine.indicators.vwap import ANCHOR_CELLS, PIVOT_PARAM, PIVOT_VERSIONS, since_anchor
 from engine.indicators.windows import history_cells, with_history
+from engine.jit import njit
 from engine.play.ast import Type
 
 #: Places nearer than this to an edge, in buckets, lie on it.

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from engine.indicators import windows
 from engine.indicators.columns import TILE, direction_of, load, load_three, ratio, store, tile
@@ -25,6 +24,7 @@ from engine.indicators.spec import (
 )
 from engine.indicators.volatility import TRUE_RANGE_CELLS, true_range
 from engine.indicators.windows import moment_cells, with_history
+from engine.jit import njit
 
 #: Range of an RSI that is only rounding: while nothing moves both its averages fall in step.
 _RSI_FLAT = 1e-9

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.spec import Vector
+from engine.jit import njit
 
 #: State cells of :func:`exponential`: inputs seen (up to the length); the average before the
 #: current group in two parts, a price near it and the rest (within a group: what the average then

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.columns import TILE, load_three, store, tile
 from engine.indicators.spec import Block, IndicatorSpec, OutputSpec, Rows, Vector
+from engine.jit import njit
 from engine.play.ast import Type
 from engine.timeframe import DAY_MS, FIRST_MONDAY_MS, WEEK_MS
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import windows
 from engine.indicators.channels import KELTNER_CELLS, keltner
 from engine.indicators.columns import TILE, load_three, store, tile
@@ -23,6 +21,7 @@ from engine.indicators.spec import (
     rma_bars,
 )
 from engine.indicators.windows import moment_cells
+from engine.jit import njit
 from engine.play.ast import Type
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions
 from engine.indicators.columns import TILE, load, load_three, store, tile
 from engine.indicators.spec import (
@@ -21,6 +19,7 @@ from engine.indicators.spec import (
     rma_bars,
 )
 from engine.indicators.volatility import TRUE_RANGE_CELLS, true_range
+from engine.jit import njit
 from engine.play.ast import Type
 
 _UP, _DOWN = 0.0, 1.0

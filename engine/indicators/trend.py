@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions
 from engine.indicators.columns import TILE, load, ratio, store, tile
 from engine.indicators.spec import (
@@ -18,6 +16,7 @@ from engine.indicators.spec import (
     length_param,
     outputs,
 )
+from engine.jit import njit
 
 _FAST = 1
 _SLOW = _FAST + recursions.EXPONENTIAL_CELLS

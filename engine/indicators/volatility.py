@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from numba import njit
-
 from engine.indicators import recursions, windows
 from engine.indicators.columns import TILE, finite, load, load_three, ratio, store, tile
 from engine.indicators.elementary import log
@@ -22,6 +20,7 @@ from engine.indicators.spec import (
     outputs,
     rma_bars,
 )
+from engine.jit import njit
 
 #: State cells of :func:`true_range`: whether a close was seen, the last one.
 TRUE_RANGE_CELLS = 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators import recursions, windows
 from engine.indicators.columns import TILE, direction_of, load, load_three, ratio, store, tile
 from engine.indicators.spec import (
@@ -19,6 +17,7 @@ from engine.indicators.spec import (
 )
 from engine.indicators.trend import fast_below_slow
 from engine.indicators.windows import moment_cells
+from engine.jit import njit
 
 #: State cells of :func:`hlc3_direction`: whether a bar was seen, its typical price.
 DIRECTION_CELLS = 2

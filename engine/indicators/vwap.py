@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.columns import TILE, load, load_three, ratio, store, tile
 from engine.indicators.sessions import SESSIONS, session_of
 from engine.indicators.spec import (
@@ -17,6 +15,7 @@ from engine.indicators.spec import (
     Rows,
     Vector,
 )
+from engine.jit import njit
 from engine.play.ast import Type
 from engine.timeframe import DAY_MS, WEEK_MS
 

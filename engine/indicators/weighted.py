@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from numba import njit
 from numba.extending import register_jitable
 
 from engine.indicators import windows
@@ -23,6 +22,7 @@ from engine.indicators.spec import (
     outputs,
 )
 from engine.indicators.windows import DIRECT_MAX, with_history
+from engine.jit import njit
 
 # Cells before the three block arrays of a long window: begun, reference of the current block and
 # of the last one, the current block's sum and its sum weighted by place.

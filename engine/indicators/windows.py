@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from engine.indicators.spec import Vector
+from engine.jit import njit
 
 #: Longest window that is put together anew at each bar.
 DIRECT_MAX = 64

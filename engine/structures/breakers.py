@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
 from numba.extending import register_jitable
 
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
+from engine.jit import njit
 from engine.structures import zones
 from engine.structures.cells import DOWN, UP, prices
 from engine.structures.spec import SourceSpec, StructureSpec, bars

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.spec import Block
+from engine.jit import njit
 
 #: Places of ``up``, ``down`` and ``none`` in DIRECTIONS.
 UP, DOWN, NONE = 0.0, 1.0, 2.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from numba import njit
-
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
+from engine.jit import njit
 from engine.structures import pairs
 from engine.structures.cells import cell, direction, sign
 from engine.structures.pairs import HIGH, LOW

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
+from engine.jit import njit
 from engine.structures import zones
 from engine.structures.cells import cell, prices
 from engine.structures.spec import SourceSpec, StructureSpec, number

@@ -16,7 +16,8 @@ D. Stafford's variant 13 of the MurmurHash3 finaliser, as in SplitMix64.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from engine.jit import njit
 
 _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3

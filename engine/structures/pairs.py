@@ -9,9 +9,8 @@ the first of two pairs completed on one bar.
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.indicators.spec import Vector
+from engine.jit import njit
 
 #: Kinds of a pivot; the sign makes a low the mirror of a high.
 HIGH, LOW = 1.0, -1.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector
+from engine.jit import njit
 from engine.structures.cells import cell
 from engine.structures.spec import SourceSpec, StructureSpec, enum, floats, ints
 

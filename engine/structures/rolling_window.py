@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from engine.indicators import extremes
 from engine.indicators.columns import TILE, load, store, tile
 from engine.indicators.spec import Block, OutputSpec, Params, Rows, Vector, outputs
+from engine.jit import njit
 from engine.structures.spec import SourceSpec, StructureSpec, bars, choice, switch
 
 _SIZE, _MODE, _CURRENT = range(3)

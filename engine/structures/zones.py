@@ -25,10 +25,10 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from numba import njit
 from numba.extending import register_jitable
 
 from engine.indicators.spec import Block, OutputSpec, ParamSpec, Rows, Vector
+from engine.jit import njit
 from engine.structures.identity import identity
 from engine.structures.spec import bools, enum, events, floats, ints
 

@@ -286,7 +286,8 @@ class Driven:
         mark = columns([bar.mark for bar in s.bars]) if use_mark else last
         has_index = all(bar.index is not None for bar in s.bars)
         index = columns([bar.index for bar in s.bars]) if has_index else last
-        return PriceColumns(*last, *mark, *index, decimals=s.decimals, largest=0)
+        marks = mark[3] / scale
+        return PriceColumns(*last, *mark, *index, s.decimals, largest=0, mark_close_usdt=marks)
 
     def _volumes(self) -> Any:
         s = self.scenario

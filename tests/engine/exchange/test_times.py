@@ -30,6 +30,8 @@ def test_bars_close_as_their_timeframe_says(
     timeframe: Timeframe, opens: tuple[str, ...], closes: tuple[str, ...]
 ):
     found = BarTimes.of(times(*opens), timeframe)
-    np.testing.assert_array_equal(found.closes(slice(0, len(opens))), times(*closes))
-    last = np.array([len(opens) - 1])
-    np.testing.assert_array_equal(found.closes(last), times(closes[-1]))
+    written = np.empty(len(opens), np.int64)
+    found.write_closes(slice(0, len(opens)), written)
+    np.testing.assert_array_equal(written, times(*closes))
+    found.write_closes(np.array([len(opens) - 1]), written[:1])
+    np.testing.assert_array_equal(written[:1], times(closes[-1]))
