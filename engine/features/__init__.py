@@ -1,10 +1,11 @@
 """Features: what a play computes, from its typed syntax tree to columns of values.
 
-``compiler.py`` makes of a play a plan (``plan.py``): nodes and warm-up; ``program.py`` is the
+``compiler.py`` and ``nodes.py`` make of a play a plan (``plan.py``); ``program.py`` is the
 compiled evaluator of expressions, ``memory.py`` of windows and memory, ``late.py`` of what hangs on
 the open position; ``aggregate.py`` and ``tracks.py`` hold the columns of each timeframe;
-``evaluation.py`` carries the plan out, block by block, ``shared.py`` several plans at once. Imports
-indicators, the play's model and time, nothing of the exchange.
+``steps.py`` lays the plan out in them, ``evaluation.py`` carries it out, block by block,
+``shared.py`` several plans at once. Imports indicators, the play's model and time, nothing of the
+exchange.
 """
 
 from engine.features.blocks import ClockBlock

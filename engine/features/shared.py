@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from engine.bars import Bars
 from engine.features.blocks import ClockBlock, Scratch
-from engine.features.evaluation import CAPACITY, Features, place_rows
+from engine.features.evaluation import CAPACITY, Features
 from engine.features.plan import FeaturePlan
+from engine.features.steps import place_rows
 
 Int64 = npt.NDArray[np.int64]
 
