@@ -5,6 +5,6 @@
 rules inside parsing. Command modules import what they do inside their functions.
 """
 
-from flows.cli.app import main
+from flows.cli.app import main, run
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

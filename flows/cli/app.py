@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
 from flows.cli import audit, backtest, data, demo, play, warm
-from flows.cli.errors import OK, UNUSABLE, failure_of, show, usage_failure, wants
+from flows.cli.errors import INTERRUPTED, OK, UNUSABLE, failure_of, show, usage_failure, wants
 from tasks.kernels import use_kernel_cache
 
 _OVERVIEW = """Move market data, backtest plays and prove the runs, on Bybit USDT perpetuals.
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         answer = typer.main.get_command(build()).main(
             args=arguments, prog_name="lockstep", standalone_mode=False
         )
-        if answer == failure_of(KeyboardInterrupt()).exit_code:
+        if answer == INTERRUPTED:
             return show(failure_of(KeyboardInterrupt()), as_json=as_json)
         return OK if answer is None else int(answer)
     except typer.TyperException as error:
@@ -58,6 +60,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wants("--debug", arguments):
             raise
         return show(failure_of(error), as_json=as_json)
+
+
+def run() -> NoReturn:
+    """The ``lockstep`` process: :func:`main`, and its exit code whatever an interrupt met. One that
+    came while an extension module ran Python code would else end the process by its signal, though
+    it was caught: the interpreter remembers it."""
+    code = main()
+    if code == INTERRUPTED:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _show_usage(error: typer.TyperException, *, as_json: bool) -> int:

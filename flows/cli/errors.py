@@ -44,7 +44,7 @@ def failure_of(error: BaseException) -> Failure:
     """The failure an exception means; what is no user's error is a defect and says so."""
     if isinstance(error, LockstepError):
         return _known(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _ended_a_query(error):
         return Failure("INTERRUPTED", "interrupted", exit_code=INTERRUPTED)
     if isinstance(error, OSError):
         return Failure(
@@ -59,6 +59,11 @@ def failure_of(error: BaseException) -> Failure:
         hint="this is a defect of Lockstep; --debug shows where",
         exit_code=NOT_GOOD,
     )
+
+
+def _ended_a_query(error: BaseException) -> bool:
+    """Whether it is what DuckDB makes of an interrupt that comes while a query runs."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def _known(error: LockstepError) -> Failure:
