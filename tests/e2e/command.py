@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ def command(*arguments: object) -> list[str]:
 def environment(**changed: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name != "LOCKSTEP_HOME"}
     return {**kept, "PYTHONPATH": str(ROOT), **changed}
+
+
+def interruptible() -> None:
+    """For a process about to begin (``preexec_fn``): an interrupt reaches it, also where the tests
+    run in the background of a script, whose commands ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lockstep(*arguments: object, cwd: Path = ROOT, **changed: str) -> Answer:

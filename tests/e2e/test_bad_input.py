@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.command import ROOT, command, environment, good, lockstep, refused, tree
+from tests.e2e.command import (
+    ROOT,
+    command,
+    environment,
+    good,
+    interruptible,
+    lockstep,
+    refused,
+    tree,
+)
 from tests.tasks.store.samples import HOUR, MINUTE, T0, candles, write_candles
 
 BAD_PLAY = """\
@@ -224,6 +233,7 @@ def test_an_interrupted_command_exits_130(tmp_path: Path, later_s: float):
         command("data", "generate", "--pattern", "mixed", "--symbol", "BTCUSDT", "--since",
                 "2020-01-01", "--until", "2026-01-01", "--seed", 1, "--home", tmp_path),
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=interruptible,  # noqa: PLW1509  it only sets a signal
     )  # fmt: skip
     while process.poll() is None and not any(tmp_path.iterdir()):
         time.sleep(0.05)  # a crowded machine may load for longer than any fixed time

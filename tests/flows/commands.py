@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.command import interruptible
 from tests.tasks.store.samples import ROOT
 
 
@@ -41,6 +42,7 @@ def started(*arguments: object, home: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=interruptible,  # noqa: PLW1509  it only sets a signal
     )
 
 
