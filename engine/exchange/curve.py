@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.exchange.layout import MarkRow
+from engine.exchange.prices import unit_of
 from engine.exchange.times import BarTimes
 from engine.jit import njit
 from engine.timeframe import DAY_MS
@@ -118,8 +119,8 @@ class EquityCurve:
         at = np.searchsorted(closes, moments[within], side="right") - 1
         bars = self.runs[0, _FIRST] + at if self.clock_bars is None else self.clock_bars[at]
         run = self.runs[np.searchsorted(self.runs[:, _FIRST], bars, side="right") - 1]
-        units = (self.mark_usdt[bars] * self.scale + 0.5).astype(np.int64)
-        found[within] = run[:, _FIXED] + run[:, _PER_UNIT] * units
+        marks = [unit_of(usdt, self.scale) for usdt in self.mark_usdt[bars].tolist()]
+        found[within] = run[:, _FIXED] + run[:, _PER_UNIT] * np.array(marks, np.int64)
         return found
 
 
@@ -154,7 +155,7 @@ def _write(
         if every:
             out = np.uint64(k)
             for i in range(np.uint64(first), np.uint64(end)):
-                equity = fixed + per_unit * np.int64(np.int32(mark[i] * scale + 0.5))
+                equity = fixed + per_unit * unit_of(mark[i], scale)
                 peak = max(peak, equity)
                 usdt[out] = equity / 1e8
                 e8[out] = equity
@@ -165,7 +166,7 @@ def _write(
             k += end - first
             continue
         for i in range(first, end):
-            equity = fixed + per_unit * np.int64(np.int32(mark[i] * scale + 0.5))
+            equity = fixed + per_unit * unit_of(mark[i], scale)
             peak = max(peak, equity)
             if k < n and clock_bars[k] == i:
                 usdt[k] = equity / 1e8

@@ -47,6 +47,12 @@ class PriceColumns:
 
 
 @njit(cache=True)
+def unit_of(usdt: float, scale: float) -> int:
+    """A price known to be a whole number of ``1 / scale``, as that number (int64)."""
+    return np.int64(np.int32(usdt * scale + 0.5))  # type: ignore[return-value]
+
+
+@njit(cache=True)
 def _convert(column: FloatColumn, scale: float, out: Units) -> tuple[int, int]:
     """Write ``column * scale`` as whole units; the index of the first value that is none or does
     not fit, else -1, and the largest unit."""

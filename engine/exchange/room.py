@@ -17,9 +17,9 @@ from engine.kernel import kernel
 
 #: Rows one bar can write to one table beside the full pieces of split exits: a month's bar holds
 #: 744 hourly funding events.
-ROWS_PER_BAR = 800
+_ROWS_PER_BAR = 800
 #: Event rows a bar can write for each row of another table.
-EVENTS_PER_ROW = 4
+_EVENTS_PER_ROW = 4
 #: Funding received within one bar is less than this many times the account's worth.
 _FUNDING = 4.0
 _TABLES = len(Table)
@@ -62,11 +62,12 @@ def _entry_lots(S: Cells, P: Cells, low: int, high: int) -> int:
 @kernel
 def rows_needed(S: Cells, P: Cells, low: int, high: int) -> int:
     """At least as many rows as a bar between the prices ``low`` and ``high`` can write to one
-    table, events apart."""
+    table."""
     lots = S[State.LOTS]
     if S[State.OPEN_ORDERS] > 0:
         lots += _entry_lots(S, P, low, high)
-    return ROWS_PER_BAR + 2 * (lots // P[Param.MAX_LOTS])
+    rows = _ROWS_PER_BAR + 2 * (lots // P[Param.MAX_LOTS])
+    return rows * _EVENTS_PER_ROW if S[State.EVENTS] == 1 else rows
 
 
 @kernel
@@ -81,7 +82,4 @@ def rows_written(S: Cells) -> int:
 @kernel
 def has_room(S: Cells, P: Cells, capacity: int, low: int, high: int) -> bool:
     """Whether a segment of ``capacity`` rows can take the rows of such a bar."""
-    need = rows_needed(S, P, low, high)
-    if S[State.EVENTS] == 1:
-        need *= EVENTS_PER_ROW
-    return rows_written(S) + need <= capacity
+    return rows_written(S) + rows_needed(S, P, low, high) <= capacity

@@ -14,7 +14,7 @@ from engine.exchange.curve import EquityCurve
 from engine.exchange.exits import close_at_end
 from engine.exchange.layout import FAR, ROW_WIDTH, WIDTHS, Slot, State, Table
 from engine.exchange.prices import PriceColumns
-from engine.exchange.room import EVENTS_PER_ROW, rows_needed
+from engine.exchange.room import rows_needed
 from engine.exchange.step import BROKEN, FULL, finish, step_block
 from engine.exchange.terms import Terms
 from engine.exchange.times import BarTimes
@@ -141,7 +141,7 @@ class SimulatedExchange:
                 rules.kinds, first, last, at, j, self.point_count - clock_from, times.bar_ms,
             )  # fmt: skip
             if reached == BROKEN:
-                raise LedgerError("the account does not add up")
+                raise LedgerError("the account does not add up, or a bar had no room for its rows")
             if reached == FULL:
                 raise EngineError("more unfinished orders than the exchange keeps", code="ORDERS")
             if self.state[State.STATUS] >= Status.STOPPED_DRAWDOWN:
@@ -243,7 +243,5 @@ class SimulatedExchange:
         """Make the segment large enough for ``bar``, however many pieces close in it."""
         low, high = int(self.prices.low[bar]), int(self.prices.high[bar])
         need = rows_needed(self.state, self.terms.params, low, high)
-        if self.state[State.EVENTS] == 1:
-            need *= EVENTS_PER_ROW
         if need > self._rows.shape[2]:
             self._rows = np.zeros((len(Table), ROW_WIDTH, need + SEGMENT_ROWS), np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -243,6 +244,26 @@ def test_an_interrupted_command_exits_130(tmp_path: Path, later_s: float):
     assert process.returncode == 130, err
     assert re.search(r"error\[INTERRUPTED\]", err)
     assert "Traceback" not in err
+
+
+QUERY = """
+import os, signal, threading, duckdb
+from flows.cli.errors import failure_of
+
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    duckdb.sql("select count(*) from range(1000000000000) where hash(range) = 1").fetchall()
+except (RuntimeError, KeyboardInterrupt) as error:
+    print(failure_of(error).exit_code)
+"""
+
+
+def test_an_interrupted_query_is_an_interrupt_and_no_defect():
+    done = subprocess.run(
+        [sys.executable, "-c", QUERY], cwd=ROOT, env=environment(), capture_output=True, text=True,
+        timeout=120, check=False, preexec_fn=interruptible,
+    )  # fmt: skip
+    assert done.stdout == "130\n", done.stderr
 
 
 def test_quality_refuses_rows_that_cannot_be_run_over(tmp_path: Path):
