@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,12 @@ def column_values(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.frombuffer(chunk.buffers()[1], chunk.type.to_pandas_dtype(), len(chunk), 0)
 
 
+@cache
+def _field(name: str, kind: pa.DataType, unit: str) -> pa.Field:
+    """Made once: of what there are a few dozen."""
+    return pa.field(name, kind, metadata={"unit": unit} if unit else None)
+
+
 class _Table:
     """Columns of one table in the order they are added."""
 
@@ -90,8 +97,7 @@ class _Table:
         self.add(f"{name}_e8", "usdt*1e-8", e8)
 
     def _put(self, name: str, array: pa.Array, unit: str) -> None:
-        metadata = {"unit": unit} if unit else None
-        self._fields.append(pa.field(name, array.type, metadata=metadata))
+        self._fields.append(_field(name, array.type, unit))
         self._arrays.append(array)
 
     def build(self) -> pa.Table:

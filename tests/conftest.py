@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tasks.kernels import use_kernel_cache
 
 use_kernel_cache()
+
+# The first example of a test may compile the kernel it calls.
+settings.register_profile("lockstep", deadline=None)
+settings.load_profile("lockstep")
 
 ROOT = Path(__file__).resolve().parent.parent
 

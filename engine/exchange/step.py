@@ -34,7 +34,7 @@ from engine.exchange.position_rules import judge_position
 from engine.exchange.requests import request_entry
 from engine.exchange.room import has_room, rows_written
 from engine.exchange.times import time_of
-from engine.jit import njit
+from engine.jit import Fitted, njit
 from engine.kernel import Float64, Int16, Int32, Int64, UInt8, kernel, wide
 from engine.measures import Measure, measure_e8
 from engine.rules import CONFLICT, ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, decide
@@ -190,7 +190,7 @@ def stopped(S: Cells) -> bool:
     return S[State.STATUS] >= Status.STOPPED_DRAWDOWN
 
 
-@njit(cache=True)
+@njit(by=Fitted)
 def step_block(
     S: Cells, P: Cells, rows: Cells,
     open_ms: Int64, close_of: Int64,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.bars import Bars, check_bars
@@ -53,7 +53,6 @@ def test_the_first_impossible_bar_is_named(at: int, name: str):
         check_bars(Bars(**found), Timeframe.M1)
 
 
-@settings(deadline=None)  # the first call loads a kernel
 @given(bars=st.sets(st.integers(1, COUNT - 1), min_size=1, max_size=4), by=st.sampled_from([-2, 1]))
 def test_the_first_bar_out_of_step_is_named(bars: set[int], by: int):
     found = columns()

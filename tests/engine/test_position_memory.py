@@ -279,7 +279,7 @@ def told_apart(
     return actions, engine.state_hash
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CONDITIONS, SCRIPTS, st.integers(0, 5), st.data())
 def test_the_engine_told_of_fills_decides_as_lists_do(
     condition: str, steps: list[tuple[int, int]], seed: int, data: Any
@@ -299,7 +299,7 @@ def test_the_engine_told_of_fills_decides_as_lists_do(
     assert told_apart(play, bars, told, set(range(MINUTES)), set()) == whole
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(CONDITIONS, st.integers(1, 900))
 def test_both_doors_decide_alike_however_bars_are_cut(condition: str, block_bars: int):
     play = loads_play(READS_THE_POSITION.format(exit=f'"{condition}"'))

@@ -91,7 +91,7 @@ def test_the_script_makes_the_play_act_in_every_way():
     assert {"turned", "lost"} & {r for d in WHOLE[0] for r in d.rule.split("+")}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     cuts=st.lists(st.integers(1, BARS - 1), max_size=30),
     renew=st.sets(st.integers(1, BARS - 1), max_size=6),
@@ -101,7 +101,7 @@ def test_random_merges_cut_anywhere_with_snapshots_are_the_same(cuts: list[int],
 
 
 @pytest.mark.full
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     cuts=st.lists(st.integers(1, BARS - 1), max_size=60),
     renew=st.sets(st.integers(1, BARS - 1), max_size=10),

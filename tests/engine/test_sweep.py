@@ -70,7 +70,7 @@ PARAMETER_SETS = st.lists(
     block_bars=st.sampled_from([64, 700, 16_384]),
     group=st.integers(1, 3),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_each_set_gives_what_its_own_run_gives(name, sets, seed, config, block_bars, group) -> None:
     data, play = dataset(market(BARS, seed)), loads_play(SOURCES[name], "sweep.yml")
     run_config = RunConfig(**config)

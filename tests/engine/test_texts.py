@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.texts import texts
@@ -13,7 +13,6 @@ from engine.texts import texts
 WORDS = st.lists(st.none() | st.text(max_size=20), min_size=1, max_size=6)
 
 
-@settings(deadline=None)  # the first call loads a kernel
 @given(words=WORDS, data=st.data())
 def test_a_text_column_is_its_words(words: list[str | None], data: st.DataObject):
     index = data.draw(st.lists(st.integers(0, len(words) - 1), max_size=40))

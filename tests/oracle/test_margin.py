@@ -79,7 +79,7 @@ def test_a_row_of_the_margin_table(row: tuple[int, int, str, str, str, str, str]
     assert eight_places(owed) == Decimal(maintenance)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     side=st.sampled_from([LONG, SHORT]),
     lots=st.integers(1, 60),

@@ -43,7 +43,7 @@ def test_both_exchanges_tell_the_same_of_20_000(first: int) -> None:
 
 
 @given(scenarios(max_bars=16))
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100, suppress_health_check=SLOW)
 def test_both_exchanges_tell_the_same_of_what_hypothesis_draws(scenario: Scenario) -> None:
     found = difference(scenario)
     assert not found, found

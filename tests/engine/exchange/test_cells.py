@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
@@ -42,7 +42,6 @@ def test_what_a_kernel_writes_by_address_is_in_the_array(at: int):
         np.testing.assert_array_equal(array, wanted)
 
 
-@settings(deadline=None)  # the first call loads a kernel
 @given(st.lists(st.integers(-(2**62), 2**62), max_size=30))
 def test_a_sum_grows_beyond_one_cell(amounts: list[int]):
     cells = np.zeros(3, np.int64)

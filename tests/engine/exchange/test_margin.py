@@ -87,7 +87,7 @@ def exact_price(
     raise AssertionError("no tier")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     side=st.sampled_from([1, -1]),
     lots=st.integers(1, 10**6),

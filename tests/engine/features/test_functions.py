@@ -239,7 +239,7 @@ def agree(condition: str) -> None:
 
 
 @given(conditions())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_function_means_what_the_oracle_says(condition: str) -> None:
     agree(condition)
 
@@ -247,13 +247,13 @@ def test_every_function_means_what_the_oracle_says(condition: str) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 @given(conditions())
-@settings(deadline=None, max_examples=3000)
+@settings(max_examples=3000)
 def test_every_function_means_what_the_oracle_says_in_full(condition: str) -> None:
     agree(condition)
 
 
 @given(conditions(), st.lists(st.integers(0, 150), max_size=5), st.integers(1, 64))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_split_with_snapshots_between_gives_the_same_bits(
     condition: str, cuts: list[int], capacity: int
 ) -> None:
@@ -279,7 +279,7 @@ def test_any_split_with_snapshots_between_gives_the_same_bits(
 
 
 @given(conditions(), st.integers(1, 149))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_nothing_before_a_bar_depends_on_what_follows(condition: str, at: int) -> None:
     try:
         play = play_of(condition)

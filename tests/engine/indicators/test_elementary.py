@@ -18,19 +18,19 @@ def ulps(ours: float, exact: Decimal) -> float:
     return float(abs(Decimal(ours) - exact) / Decimal(math.ulp(float(exact))))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.floats(5e-324, 1.7e308))
 def test_log_is_within_two_ulps(x: float) -> None:
     assert ulps(log(x), Decimal(x).ln(EXACT)) <= 2.0 or x == 1.0
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.floats(0.5, 2.0))
 def test_log_near_one_loses_nothing(x: float) -> None:
     assert ulps(log(x), Decimal(x).ln(EXACT)) <= 2.0 or x == 1.0
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.floats(-699.0, 699.0))
 def test_exp_is_within_two_ulps(x: float) -> None:
     assert ulps(exp(x), Decimal(x).exp(EXACT)) <= 2.0

@@ -27,9 +27,7 @@ CUSTOM = Path(__file__).parents[3] / "plays" / "custom"
 #: The built-in ones and those of the example project: what holds for one holds for the other.
 SPECS = {**INDICATORS, **{name: own.spec for name, own in project_indicators(CUSTOM).items()}}
 EVERY = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 def legal(param: ParamSpec) -> st.SearchStrategy[object]:

@@ -112,7 +112,7 @@ def mutated_full(draw: st.DrawFn) -> bytes:
 
 
 @given(mutated_full())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_pieces_of_a_full_play_in_odd_places(raw: bytes) -> None:
     check(raw)
 
@@ -140,7 +140,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(SECTIONS), VALUES))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_random_yaml_in_every_section(document: dict) -> None:
     check(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"))
 

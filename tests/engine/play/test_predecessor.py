@@ -186,7 +186,7 @@ LINES = OLD.splitlines(keepends=True)
         st.tuples(st.integers(0, len(OLD)), st.integers(0, 12), st.text(max_size=4)), max_size=4
     )
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_whatever_the_text_an_import_gives_a_play_or_a_typed_error(changes) -> None:
     text = OLD
     for at, span, piece in changes:

@@ -107,7 +107,7 @@ PLAY = loads_play(SOURCE, "varied.yml")
 
 
 @given(st.lists(sets_of(GOOD, 5), min_size=1, max_size=12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_each_is_the_play_its_file_gives(sets: list[dict[str, Any]]) -> None:
     loaded = [load(params) for params in sets]
     good = [play for play in loaded if isinstance(play, Play)]
@@ -120,7 +120,7 @@ def test_each_is_the_play_its_file_gives(sets: list[dict[str, Any]]) -> None:
 
 
 @given(st.lists(sets_of(GOOD, 3), max_size=5), sets_of(GOOD, 3), sets_of(BAD, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_bad_set_is_refused_as_its_own_file_is(
     before: list[dict[str, Any]], good: dict[str, Any], bad: dict[str, Any]
 ) -> None:
@@ -144,7 +144,7 @@ def test_a_name_is_read_again_when_what_it_opens_is_another() -> None:
 
 
 @given(st.lists(sets_of({"fast": [3, 8], "slow": [3, 34]}, 2), min_size=2, max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_plays_compiled_together_compute_what_each_does_alone(sets: list[dict[str, Any]]) -> None:
     """Node by node, down to what it is made of; one for all that have it, unless it hangs on the
     position."""

@@ -11,9 +11,7 @@ from engine.structures import compute, get, typed
 from tests.engine.indicators.driving import market
 from tests.engine.structures import oracle
 
-PROPERTY = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+PROPERTY = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 LONG = settings(parent=PROPERTY, max_examples=1000)
 
 

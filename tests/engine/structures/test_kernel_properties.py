@@ -16,9 +16,7 @@ from tests.engine.indicators.driving import market, same_bits
 from tests.engine.structures.driving import LIVELY, Rows, advance, rows_of, sources_of
 
 EVERY = pytest.mark.parametrize("spec", STRUCTURES.values(), ids=STRUCTURES.keys())
-PROPERTY = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+PROPERTY = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 PYTHON_TYPES = {Type.FLOAT: float, Type.INT: int, Type.BOOL: bool, Type.EVENT: bool, Type.ENUM: str}
 NEVER_MISSING = ("version", "count", "live", "born", "touched", "mitigated", "broken")
 

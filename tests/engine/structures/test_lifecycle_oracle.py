@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from engine.structures import compute, get, typed
 from tests.engine.indicators.driving import market
 
-PROPERTY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+PROPERTY = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @dataclass
