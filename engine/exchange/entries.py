@@ -89,8 +89,9 @@ def _stop_refusal(
 
 
 @kernel
-def _lacks_margin(S: Cells, P: Cells, slot: int, opening: int, price: int) -> bool:
-    """Whether the free balance does not cover the opening part at ``price``."""
+def _lacks_margin(S: Cells, P: Cells, slot: int, opening: int, price: int, released: int) -> bool:
+    """Whether the free balance, with what the order's reserve sets free, does not cover the opening
+    part at ``price``."""
     if opening == 0:
         return False
     if float(opening) * price * P[Param.VALUE_E8] > _LARGEST_E8:
@@ -99,7 +100,7 @@ def _lacks_margin(S: Cells, P: Cells, slot: int, opening: int, price: int) -> bo
         P, S[slot + Slot.SIDE], opening * price * P[Param.VALUE_E8],
         P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
     )  # fmt: skip
-    return cost > free_balance(S) + S[slot + Slot.RESERVE_E8]
+    return cost > free_balance(S) + released
 
 
 @kernel
@@ -204,7 +205,7 @@ def entry_arrives(S: Cells, P: Cells, rows: Cells, B: Cells, W: Cells, ts: int, 
         if takes and P[Param.PARTICIPATION] == 1:
             if _lacks_for_part(S, P, slot, price):
                 refusal = Refusal.INSUFFICIENT_MARGIN
-        elif _lacks_margin(S, P, slot, opening, price):
+        elif _lacks_margin(S, P, slot, opening, price, 0):
             refusal = Refusal.INSUFFICIENT_MARGIN
     if refusal != Refusal.NONE:
         end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
@@ -284,7 +285,7 @@ def _fill_entry(
     refusal = Refusal.NONE
     if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         refusal = Refusal.LEVERAGE_MISMATCH
-    elif _lacks_margin(S, P, slot, opening, price):
+    elif _lacks_margin(S, P, slot, opening, price, _released(S, slot, lots, left)):
         refusal = Refusal.INSUFFICIENT_MARGIN
     if refusal != Refusal.NONE:
         end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
@@ -319,11 +320,27 @@ def _fill_entry(
 @kernel
 def _give_back(S: Cells, slot: int, lots: int, left: int) -> None:
     """Release the reserve of ``lots`` out of the ``left`` that are not filled."""
-    reserve = S[slot + Slot.RESERVE_E8]
-    if reserve > 0:
-        released = reserve if lots == left else mul_div_floor(reserve, lots, left)
+    if S[slot + Slot.RESERVE_E8] > 0:
+        released = _released(S, slot, lots, left)
         S[slot + Slot.RESERVE_E8] -= released
         S[State.RESERVED_E8] -= released
+
+
+@kernel
+def _released(S: Cells, slot: int, lots: int, left: int) -> int:
+    """What a fill of ``lots`` out of ``left`` sets free of the reserve: all of it where the rest
+    does not go on."""
+    reserve = S[slot + Slot.RESERVE_E8]
+    if reserve == 0 or lots == left or _ends_in_part(S, slot):
+        return reserve
+    return mul_div_floor(reserve, lots, left)
+
+
+@kernel
+def _ends_in_part(S: Cells, slot: int) -> bool:
+    """Whether what the bar's volume does not let fill of the order is cancelled."""
+    kind, tif = S[slot + Slot.TYPE], S[slot + Slot.TIF]
+    return kind == OrderType.MARKET or kind == OrderType.STOP or tif == TimeInForce.IOC
 
 
 @kernel
@@ -334,8 +351,7 @@ def _after_fill(S: Cells, rows: Cells, ts: int, slot: int, trade: int) -> None:
         return
     if S[slot + Slot.FILLED_LOTS] > 0:
         go(S, rows, ts, slot, OrderState.PARTIALLY_FILLED)
-    kind, tif = S[slot + Slot.TYPE], S[slot + Slot.TIF]
-    if kind == OrderType.MARKET or kind == OrderType.STOP or tif == TimeInForce.IOC:
+    if _ends_in_part(S, slot):
         end(S, rows, ts, slot, OrderState.CANCELLED, Cause.IOC, Refusal.NONE, trade)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from engine.errors import LockstepError
+from engine.exchange.layout import DecisionRow, FillRow, LedgerRow, OrderRow, TradeRow
 from tests.engine.exchange.driving import Driven
 from tests.oracle.compare import first_difference
 from tests.oracle.events import Event
@@ -46,13 +47,27 @@ def difference(scenario: Scenario, expected: Sequence[Event] | None = None) -> s
     return first_difference(expected, actual) or _unlike(driven, quiet)
 
 
+#: Cells of the rows of an outcome.
+_CELLS = {"orders": OrderRow, "fills": FillRow, "trades": TradeRow, "ledger": LedgerRow,
+          "decisions": DecisionRow}  # fmt: skip
+
+
 def _unlike(told: Driven, quiet: Driven) -> str:
     """What an exchange that writes no events makes otherwise, empty if nothing."""
     ours, theirs = quiet.outcome(), told.outcome()
     for name, rows in ours.items():
         for at, (row, other) in enumerate(zip_longest(rows, theirs[name])):
-            if row != other:
-                return f"Without events, {name} {at}: {row}\nWith them: {other}"
+            if row == other:
+                continue
+            if row is None or other is None:
+                return f"Without events {len(rows)} {name}\nWith them {len(theirs[name])}"
+            if name not in _CELLS:
+                return f"Without events, {name} {at} is {row}\nWith them {other}"
+            cell = next(cell for cell in _CELLS[name] if row[cell] != other[cell])
+            return (
+                f"Without events, {cell.name.lower()} of {name} {at} is {row[cell]}\n"
+                f"With them {other[cell]}"
+            )
     return ""
 
 

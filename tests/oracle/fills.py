@@ -157,14 +157,15 @@ def fill_entry(state: State, order: EntryOrder, lots: int, price: int, liquidity
     by notional, reduce, or flip (two fills: close, then open)".
     """
     account = state.account
-    reserve = account.reserves_e8.get(order.id, 0)
     if mismatches_leverage(state, order):
         refuse(state, order, "LEVERAGE_MISMATCH")
         return False
-    if opening_cost(state, order, lots, price).total_e8 > account.free_e8 + reserve:
+    released = _released(state, order, lots)
+    if opening_cost(state, order, lots, price).total_e8 > account.free_e8 + released:
         refuse(state, order, "INSUFFICIENT_MARGIN")
         return False
-    _release_reserve(state, order, lots)
+    if order.id in account.reserves_e8:
+        account.reserves_e8[order.id] -= released
     reducing = min(lots, opposite_lots(state, order.side))
     if reducing:
         close_part(state, str(order.id), reducing, price, liquidity, "entry")
@@ -178,11 +179,12 @@ def fill_entry(state: State, order: EntryOrder, lots: int, price: int, liquidity
     return True
 
 
-def _release_reserve(state: State, order: EntryOrder, lots: int) -> None:
-    """Choice: a partial fill frees floor(reserve x lots / lots left) of what was reserved."""
-    reserves = state.account.reserves_e8
-    if order.id in reserves:
-        reserves[order.id] -= reserves[order.id] * lots // order.left
+def _released(state: State, order: EntryOrder, lots: int) -> int:
+    """Choice: a partial fill frees floor(reserve x lots / lots left) of what was reserved; the rest
+    stays with what goes on, and does not pay for this fill. All is freed where nothing goes on."""
+    reserve = state.account.reserves_e8.get(order.id, 0)
+    goes_on = order.price is not None and order.entry.tif != "IOC"
+    return reserve * lots // order.left if goes_on else reserve
 
 
 def open_part(state: State, order: EntryOrder, lots: int, price: int, liquidity: str) -> None:
