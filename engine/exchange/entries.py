@@ -100,7 +100,7 @@ def _lacks_margin(S: Cells, P: Cells, slot: int, opening: int, price: int, relea
         P, S[slot + Slot.SIDE], opening * price * P[Param.VALUE_E8],
         P[S[slot + Slot.TERMS] + Term.LEVERAGE_E2],
     )  # fmt: skip
-    return cost > max(free_balance(S), 0) + released
+    return cost > free_balance(S) + released
 
 
 @kernel
@@ -285,7 +285,7 @@ def _fill_entry(
     refusal = Refusal.NONE
     if lots > 0 and S[State.SIDE] == side and leverage != S[State.LEVERAGE_E2]:
         refusal = Refusal.LEVERAGE_MISMATCH
-    elif _lacks_margin(S, P, slot, opening, price, _pays(S, slot, lots, left)):
+    elif _lacks_margin(S, P, slot, opening, price, _released(S, slot, lots, left)):
         refusal = Refusal.INSUFFICIENT_MARGIN
     if refusal != Refusal.NONE:
         end(S, rows, ts, slot, OrderState.REJECTED, -1, refusal, -1)
@@ -334,15 +334,6 @@ def _released(S: Cells, slot: int, lots: int, left: int) -> int:
     if reserve == 0 or lots == left or _ends_in_part(S, slot):
         return reserve
     return mul_div_floor(reserve, lots, left)
-
-
-@kernel
-def _pays(S: Cells, slot: int, lots: int, left: int) -> int:
-    """What of the reserve pays for a fill of ``lots`` out of ``left``. The three sums of an order's
-    cost are rounded up for each part: at its own price a part is never refused for that."""
-    reserve = S[slot + Slot.RESERVE_E8]
-    in_parts = reserve > 0 and (lots < left or S[slot + Slot.FILLED_LOTS] > 0)
-    return _released(S, slot, lots, left) + (3 if in_parts else 0)
 
 
 @kernel

@@ -157,15 +157,16 @@ def insufficient_margin(state: State, order: EntryOrder) -> bool:
     it: no order is accepted that would leave less than nothing free.
     """
     if not takes_on_arrival(state, order):
-        needed = opening_cost(state, order, order.left, order.resting_price).total_e8
-        return needed > max(state.account.free_e8, 0)
+        return opening_cost(state, order, order.left, order.resting_price).total_e8 > (
+            state.account.free_e8
+        )
     price = taker_price(state, order)
     now = fillable(state, order)
     needed = opening_cost(state, order, now, price).total_e8
     if order.price is not None and order.entry.tif == "GTC" and now < order.left:
         rests = min(order.left - now, max(0, order.left - opposite_lots(state, order.side)))
         needed += cost_of(state, order, rests, order.price).total_e8
-    return needed > max(state.account.free_e8, 0)
+    return needed > state.account.free_e8
 
 
 #: "Refusals, checked in this order on arrival"

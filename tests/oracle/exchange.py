@@ -89,7 +89,7 @@ def check_invariants(state: State, mark: int) -> None:
     open_profit = equity - account.wallet_e8
     assert equity - account.initial_e8 == booked + open_profit
     assert account.wallet_e8 >= 0
-    assert account.free_e8 > -1_000  # parts of orders: three units of rounding each
+    assert account.free_e8 >= 0
     assert all(reserve >= 0 for reserve in account.reserves_e8.values())
     assert set(account.reserves_e8) <= {order.id for order in state.resting()}
     if position is None:

@@ -161,10 +161,7 @@ def fill_entry(state: State, order: EntryOrder, lots: int, price: int, liquidity
         refuse(state, order, "LEVERAGE_MISMATCH")
         return False
     released = _released(state, order, lots)
-    reserved = account.reserves_e8.get(order.id, 0) > 0
-    rounding = 3 if reserved and _in_parts(order, lots) else 0
-    covered = max(account.free_e8, 0) + released + rounding
-    if opening_cost(state, order, lots, price).total_e8 > covered:
+    if opening_cost(state, order, lots, price).total_e8 > account.free_e8 + released:
         refuse(state, order, "INSUFFICIENT_MARGIN")
         return False
     if order.id in account.reserves_e8:
@@ -180,13 +177,6 @@ def fill_entry(state: State, order: EntryOrder, lots: int, price: int, liquidity
         state.budget -= lots
     move_order(state, order, "filled" if order.left == 0 else "partially_filled")
     return True
-
-
-def _in_parts(order: EntryOrder, lots: int) -> bool:
-    """Choice: the three sums of an order's cost are rounded up for each part, so that parts may
-    cost three units more than their shares of what was reserved; at its own price no part is
-    refused for that."""
-    return lots < order.left or order.left < order.lots
 
 
 def _released(state: State, order: EntryOrder, lots: int) -> int:
