@@ -250,21 +250,12 @@ QUERY = """
 import os, signal, threading, duckdb
 from flows.cli.errors import failure_of
 
-told = threading.Event()
-
-
-def interrupt():
-    # As a user does who sees nothing happen: what DuckDB loads on its way may swallow one.
-    while not told.wait(2.0):
-        os.kill(os.getpid(), signal.SIGINT)
-
-
-duckdb.sql("set threads = 1")  # with more, the one that hears interrupts may wait for the others
-threading.Thread(target=interrupt, daemon=True).start()
+# With more threads, the one that hears interrupts may wait for the others.
+duckdb.sql("set threads = 1")
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     duckdb.sql("select count(*) from range(1000000000000) where hash(range) = 1").fetchall()
 except (RuntimeError, KeyboardInterrupt) as error:
-    told.set()
     print(failure_of(error).exit_code)
 """
 
